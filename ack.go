@@ -1,0 +1,120 @@
+package consign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+)
+
+// AckInput is the argument of the activity "ack".
+type AckInput struct {
+	Target AckTarget `json:"target"`
+	Ack    Ack       `json:"ack"`
+	// First is when the first try was due. A signed request carries it as its timestamp.
+	First time.Time `json:"first"`
+}
+
+func (e Entry) checkAck() error {
+	if e.Ack == nil {
+		return nil
+	}
+	if e.Type == IncidentType {
+		return fmt.Errorf("%w: result %s/%s is an incident, which carries no ack", ErrInvalid, e.Source, e.ID)
+	}
+	if err := e.Ack.Check(); err != nil {
+		return fmt.Errorf("%w: ack of result %s/%s: %w", ErrInvalid, e.Source, e.ID, err)
+	}
+	return nil
+}
+
+// Check says what is wrong with a target, if anything. It never prints a URL, which may hold a
+// secret.
+func (t AckTarget) Check() error {
+	switch {
+	case (t.Signal == nil) == (t.HTTP == nil):
+		return errors.New("give one of signal and http")
+	case t.Signal != nil:
+		if t.Signal.WorkflowID == "" {
+			return errors.New("signal.workflow_id is empty")
+		}
+		return nil
+	}
+	u, err := url.Parse(t.HTTP.URL)
+	switch {
+	case err != nil:
+		return errors.New("http.url is not a URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("http.url has the scheme %q: use http or https", u.Scheme)
+	case u.Host == "":
+		return errors.New("http.url names no host")
+	case u.User != nil:
+		return errors.New("http.url holds credentials, which would stand in Temporal's history: have the worker sign acks instead (acks.secret in its configuration)")
+	}
+	return nil
+}
+
+// requestAck has the ack of a duplicate submission sent when the first one's result is committed:
+// by the first one's workflow while it runs, else by its receipt.
+func (h *Handle) requestAck(ctx context.Context, entry Entry, digest string) error {
+	_, err := h.client.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID:   h.workflowID,
+		RunID:        h.runID,
+		UpdateName:   FirstAttemptsUpdate,
+		Args:         []any{FirstAttemptsRequest{Digest: digest, Ack: entry.Ack}},
+		WaitForStage: client.WorkflowUpdateStageAccepted,
+	})
+	if err == nil {
+		return nil
+	}
+	var closed *serviceerror.NotFound
+	if !errors.As(err, &closed) {
+		return submitError(entry.Result, err)
+	}
+	receipt, err := h.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	receipt.Ack = AckSent
+	ack := Ack{Source: entry.Source, ID: entry.ID, Receipt: receipt}
+	if s := entry.Ack.Signal; s != nil {
+		if err := h.client.temporal.SignalWorkflow(ctx, s.WorkflowID, s.RunID, s.SignalName(), ack); err != nil {
+			return fmt.Errorf("acking %s/%s by signal to %s: %w", entry.Source, entry.ID, s.WorkflowID, err)
+		}
+		return nil
+	}
+	// A worker posts it, since only workers hold the secret and the guard for that. As a standalone
+	// activity (Temporal server 1.32 and later) it is as durable and visible as a workflow's own ack.
+	now := time.Now()
+	_, err = h.client.temporal.ExecuteActivity(ctx, client.StartActivityOptions{
+		ID:                       "ack/" + h.workflowID + "/" + uuid.NewString(),
+		TaskQueue:                TaskQueue,
+		ScheduleToCloseTimeout:   time.Hour,
+		StartToCloseTimeout:      time.Minute,
+		ActivityIDConflictPolicy: enumspb.ACTIVITY_ID_CONFLICT_POLICY_FAIL,
+		Summary:                  "ack of a resubmitted result",
+	}, AckActivity, AckInput{Target: *entry.Ack, Ack: ack, First: now})
+	if err != nil {
+		return fmt.Errorf("acking %s/%s over HTTP: %w", entry.Source, entry.ID, err)
+	}
+	return nil
+}
+
+// SignalName is the name of the signal to send.
+func (t SignalTarget) SignalName() string {
+	if t.Name == "" {
+		return AckSignal
+	}
+	return t.Name
+}
+
+func mentionsAttribute(err error) bool {
+	return strings.Contains(strings.ToLower(err.Error()), "search attribute")
+}

@@ -1,0 +1,80 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/zap"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+)
+
+// Poster posts one signed request. Its errors are those of a sink.
+type Poster interface {
+	Post(ctx context.Context, url, id string, first time.Time, body []byte) error
+}
+
+// Ack is the activity "ack": it tells the upstream once. It runs inline first, then queued.
+func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
+	timeout := a.Config.Acks.Timeout
+	if activity.GetInfo(ctx).IsLocalActivity {
+		timeout = min(timeout, InlineLimit)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err := a.ack(ctx, in)
+	if err == nil {
+		a.Metrics.acks.WithLabelValues(string(consign.AckSent)).Inc()
+		return nil
+	}
+	failure := sinks.Classify(err)
+	a.Log.Info("ack failed", zap.String("result", in.Ack.Source+"/"+in.Ack.ID), zap.String("cause", failure.Message))
+	attempt := int(activity.GetInfo(ctx).Attempt)
+	return temporal.NewApplicationErrorWithOptions(failure.Message, failure.Label, temporal.ApplicationErrorOptions{
+		NonRetryable:   failure.Permanent,
+		NextRetryDelay: a.ackPolicy().next(attempt, failure.After),
+		Category:       temporal.ApplicationErrorCategoryBenign,
+	})
+}
+
+func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
+	switch {
+	case in.Target.Signal != nil:
+		s := in.Target.Signal
+		err := a.Temporal.SignalWorkflow(ctx, s.WorkflowID, s.RunID, s.SignalName(), in.Ack)
+		var gone *serviceerror.NotFound
+		if errors.As(err, &gone) {
+			return sinks.Permanent(sinks.Label(errors.New("the workflow that waits for the ack is closed or unknown: "+s.WorkflowID), "no such workflow"))
+		}
+		return err
+	case in.Target.HTTP != nil:
+		if err := in.Target.Check(); err != nil {
+			return sinks.Permanent(err)
+		}
+		if a.Acks == nil {
+			return errors.New("this worker cannot send acks over HTTP")
+		}
+		body, err := encode(in.Ack)
+		if err != nil {
+			return sinks.Permanent(err)
+		}
+		return a.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, body)
+	}
+	return sinks.Permanent(errors.New("the ack target names neither a signal nor a URL"))
+}
+
+func encode(value any) ([]byte, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), err
+}

@@ -1,0 +1,230 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/zap"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/sinks"
+)
+
+// DeliverInput asks for one attempt at one sink. It is what a queued attempt stands for on the task
+// queue consign.<sink>, so a worker in another language can serve a sink by it.
+type DeliverInput struct {
+	Sink  string `json:"sink"`
+	Kind  string `json:"kind"`
+	Batch []Item `json:"batch"`
+	// First is when the first attempt was due; the same on every retry.
+	First  time.Time `json:"first"`
+	Policy Policy    `json:"policy"`
+	// Made counts the attempts made before this activity.
+	Made int `json:"made"`
+	// Leg names the leg at the gate of a best-effort sink. Only inline.
+	Leg string `json:"leg,omitempty"`
+	// Settle says that the leg is over: nothing is delivered. Only inline.
+	Settle bool `json:"settle,omitempty"`
+}
+
+// Item is one result of the batch.
+type Item struct {
+	DeliveryID string         `json:"delivery_id"`
+	Result     consign.Result `json:"result"`
+}
+
+// Outcome is what an attempt came to. Results that Failures does not name were delivered.
+type Outcome struct {
+	Failures []Failed `json:"failures,omitempty"`
+	// Made counts the attempts that this activity made.
+	Made int `json:"made"`
+	// Attempts is the log of those that failed.
+	Attempts []consign.Attempt `json:"attempts,omitempty"`
+	// After is how long to wait before what failed transiently is tried again.
+	After consign.Milliseconds `json:"after_ms,omitempty"`
+	// Skipped says why no attempt was made now: nothing was delivered and no retry is used up.
+	Skipped string `json:"skipped,omitempty"`
+	// Dropped says that a best-effort sink had no room.
+	Dropped bool `json:"dropped,omitempty"`
+}
+
+// Failed is a result that was not delivered.
+type Failed struct {
+	Index     int    `json:"index"`
+	Permanent bool   `json:"permanent,omitempty"`
+	Label     string `json:"label"`
+	Cause     string `json:"cause"`
+}
+
+// queueSlack is what a queued attempt may take beyond the sink's timeout: waiting for a slot that
+// an inline attempt holds, and reporting.
+const queueSlack = InlineLimit + 3*time.Second
+
+// QueuedLimit is how long a worker may hold a queued attempt before Temporal counts it as lost.
+func QueuedLimit(p Policy) time.Duration { return p.Timeout.Duration() + queueSlack }
+
+// Deliver is the activity "deliver": one attempt, inline when it runs as a local activity.
+func (a *Activities) Deliver(ctx context.Context, in DeliverInput) (Outcome, error) {
+	gate := a.Gates[in.Sink]
+	if activity.GetInfo(ctx).IsLocalActivity {
+		return a.inline(ctx, gate, in), nil
+	}
+	if gate == nil {
+		return Outcome{}, unknownSink(in.Sink)
+	}
+	return a.queued(ctx, gate, in)
+}
+
+func (a *Activities) inline(ctx context.Context, gate *Gate, in DeliverInput) Outcome {
+	if gate == nil {
+		return Outcome{Skipped: "this worker has no such sink"}
+	}
+	if in.Settle {
+		gate.Settle(in.Leg)
+		return Outcome{}
+	}
+	if in.Policy.BestEffort && !gate.Admit(in.Leg) {
+		a.Metrics.dropped.WithLabelValues(gate.Name()).Add(float64(len(in.Batch)))
+		a.Metrics.deliveries.WithLabelValues(gate.Name(), string(consign.Dropped)).Add(float64(len(in.Batch)))
+		return Outcome{Dropped: true}
+	}
+	if !in.Policy.Inline {
+		return Outcome{Skipped: "inline: false"}
+	}
+	leave, why := gate.TryInline()
+	if leave == nil {
+		return Outcome{Skipped: why}
+	}
+	defer leave()
+	outcome, skipped := a.attempt(ctx, gate, in, in.Made+1, min(in.Policy.Timeout.Duration(), InlineLimit))
+	if skipped != nil {
+		return Outcome{Skipped: skipped.Error()}
+	}
+	outcome.Made = 1
+	return outcome
+}
+
+// queued makes one attempt under Temporal's retry policy. When nothing at all was achieved it fails,
+// so that Temporal shows the failure and tries again; otherwise it returns, and the workflow goes on
+// with what is left.
+func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (Outcome, error) {
+	info := activity.GetInfo(ctx)
+	log := a.attemptLog(ctx, in, int(info.Attempt))
+	before := int(info.Attempt) - 1
+	// The deadline is Temporal's. What it leaves after the sink's own timeout may go in waiting.
+	enter, cancel := context.WithDeadline(ctx, info.Deadline.Add(-in.Policy.Timeout.Duration()-time.Second))
+	defer cancel()
+	leave, err := gate.Enter(enter)
+	if err != nil {
+		return Outcome{Skipped: "no free slot", Failures: all(in), Made: before, Attempts: log}, nil
+	}
+	defer leave()
+	number := in.Made + int(info.Attempt)
+	if number > 1 {
+		a.Metrics.retries.WithLabelValues(gate.Name()).Inc()
+	}
+	outcome, skipped := a.attempt(ctx, gate, in, number, in.Policy.Timeout.Duration())
+	if skipped != nil {
+		return Outcome{Skipped: skipped.Error(), Failures: all(in), Made: before, Attempts: log}, nil
+	}
+	outcome.Made = int(info.Attempt)
+	outcome.Attempts = append(log, outcome.Attempts...)
+	if ctx.Err() != nil && len(outcome.Failures) == len(in.Batch) {
+		return Outcome{Skipped: "the worker is stopping", Failures: all(in), Made: before, Attempts: log}, nil
+	}
+	permanent := 0
+	for _, failed := range outcome.Failures {
+		if failed.Permanent {
+			permanent++
+		}
+	}
+	hopeless := permanent == len(in.Batch)
+	if hopeless || permanent == 0 && len(outcome.Failures) == len(in.Batch) {
+		return Outcome{}, failure(ctx, outcome, hopeless)
+	}
+	return outcome, nil
+}
+
+// attempt hands the batch to the sink once.
+func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, number int, limit time.Duration) (Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	batch := make([]sinks.Delivery, len(in.Batch))
+	for i, item := range in.Batch {
+		batch[i] = sinks.Delivery{ID: item.DeliveryID, Result: item.Result, First: in.First, Attempt: number}
+	}
+	began := time.Now()
+	errs, err := gate.deliver(ctx, batch, max(in.Policy.BatchMax, 1), in.Policy.Backoff.Duration())
+	if err != nil {
+		return Outcome{}, err
+	}
+	outcome := Outcome{}
+	var asked time.Duration
+	for i, err := range errs {
+		if err == nil {
+			continue
+		}
+		failure := sinks.Classify(err)
+		asked = max(asked, failure.After)
+		outcome.Failures = append(outcome.Failures, Failed{Index: i, Permanent: failure.Permanent, Label: failure.Label, Cause: failure.Message})
+	}
+	a.Metrics.attempt(gate.Name(), len(in.Batch), outcome.Failures)
+	if len(outcome.Failures) > 0 {
+		last := outcome.Failures[len(outcome.Failures)-1]
+		outcome.Attempts = []consign.Attempt{{
+			Number: number, At: began, Took: consign.Millis(time.Since(began)), Label: last.Label, Cause: last.Cause,
+		}}
+		outcome.After = consign.Millis(in.Policy.next(number, asked))
+		a.Log.Info("attempt failed",
+			zap.String("sink", gate.Name()), zap.String("result", in.Batch[last.Index].Result.Source+"/"+in.Batch[last.Index].Result.ID),
+			zap.Int("attempt", number), zap.String("cause", last.Cause), zap.Bool("permanent", last.Permanent))
+	}
+	return outcome, nil
+}
+
+// failure is what a queued attempt that achieved nothing returns. It is never wrapped, since the
+// server reads only the outermost error.
+func failure(ctx context.Context, outcome Outcome, permanent bool) error {
+	// Temporal keeps no log of earlier attempts: it travels in the heartbeat from one to the next.
+	activity.RecordHeartbeat(ctx, outcome.Attempts)
+	last := outcome.Failures[len(outcome.Failures)-1]
+	return temporal.NewApplicationErrorWithOptions(last.Cause, last.Label, temporal.ApplicationErrorOptions{
+		NonRetryable:   permanent,
+		NextRetryDelay: outcome.After.Duration(),
+		Category:       temporal.ApplicationErrorCategoryBenign,
+		Details:        []any{outcome},
+	})
+}
+
+// attemptLog is the log of this activity's earlier attempts. One that left no entry was cut short.
+func (a *Activities) attemptLog(ctx context.Context, in DeliverInput, attempt int) []consign.Attempt {
+	var log []consign.Attempt
+	if activity.HasHeartbeatDetails(ctx) {
+		if err := activity.GetHeartbeatDetails(ctx, &log); err != nil {
+			a.Log.Warn("attempt log unreadable", zap.Error(err))
+		}
+	}
+	for number := in.Made + len(log) + 1; number < in.Made+attempt; number++ {
+		log = append(log, consign.Attempt{Number: number, Label: "lost", Cause: "the worker stopped, or was killed, during this attempt"})
+	}
+	return log
+}
+
+// all marks every result as not delivered.
+func all(in DeliverInput) []Failed {
+	failures := make([]Failed, len(in.Batch))
+	for i := range failures {
+		failures[i].Index = i
+	}
+	return failures
+}
+
+func unknownSink(name string) error {
+	return temporal.NewApplicationErrorWithOptions("this worker has no sink "+name, "unknown sink", temporal.ApplicationErrorOptions{
+		Category: temporal.ApplicationErrorCategoryBenign,
+		Cause:    errors.New("configure it, or an alias for it"),
+	})
+}

@@ -1,0 +1,261 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+)
+
+// Gate stands before one sink in one worker. It bounds the attempts under way, decides whether a
+// first attempt may be inline, keeps the circuit, and counts open legs of a best-effort sink.
+type Gate struct {
+	settings config.Sink
+	sink     sinks.Sink
+	running  chan struct{}
+	circuit  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	pace     pace
+	metrics  *Metrics
+
+	mu      sync.Mutex
+	legs    map[string]time.Time // open legs of a best-effort sink, and when to forget them
+	until   time.Time            // the sink asked to be left alone until then
+	reopens time.Time            // when an open circuit lets a probe through
+	changed chan struct{}        // closed when until, reopens or the circuit's state changes
+}
+
+// errCircuitOpen means that no attempt was made.
+var errCircuitOpen = errors.New("circuit open")
+
+// NewGate puts a gate before an open sink.
+func NewGate(settings config.Sink, sink sinks.Sink, metrics *Metrics) *Gate {
+	g := &Gate{
+		settings: settings,
+		sink:     sink,
+		running:  make(chan struct{}, settings.Concurrency),
+		legs:     map[string]time.Time{},
+		changed:  make(chan struct{}),
+		metrics:  metrics,
+	}
+	metrics.register(settings.Name)
+	g.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name:        settings.Name,
+		MaxRequests: 1, // one probe at a time
+		Timeout:     settings.Circuit.Open,
+		ReadyToTrip: func(counts gobreaker.Counts) bool {
+			limit := settings.Circuit.Failures
+			return limit > 0 && int64(counts.ConsecutiveFailures) >= int64(limit)
+		},
+		OnStateChange: func(_ string, _, to gobreaker.State) {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			if to == gobreaker.StateOpen {
+				g.reopens = time.Now().Add(settings.Circuit.Open)
+			}
+			metrics.circuit.WithLabelValues(settings.Name).Set(circuitValue(to))
+			g.signal()
+		},
+	})
+	return g
+}
+
+// Name of the sink.
+func (g *Gate) Name() string { return g.settings.Name }
+
+// Settings of the sink.
+func (g *Gate) Settings() config.Sink { return g.settings }
+
+// Close closes the sink.
+func (g *Gate) Close(ctx context.Context) error { return g.sink.Close(ctx) }
+
+// signal wakes whoever waits for a change. The mutex is held.
+func (g *Gate) signal() {
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// TryInline takes a slot for an inline attempt, or says why there is to be none.
+func (g *Gate) TryInline() (leave func(), why string) {
+	if g.circuit.State() != gobreaker.StateClosed {
+		return nil, "circuit open"
+	}
+	if g.held() > 0 {
+		return nil, "the sink asked to be left alone"
+	}
+	if g.pace.slow(time.Now()) {
+		return nil, "the sink is slow"
+	}
+	select {
+	case g.running <- struct{}{}:
+	default:
+		return nil, "no free slot"
+	}
+	over := g.pace.begin(time.Now())
+	return func() { over(); <-g.running }, ""
+}
+
+// Enter waits for a slot for a queued attempt.
+func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case g.running <- struct{}{}:
+		return func() { <-g.running }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Ready tells whether a worker may ask for another task of the sink's queue, holding as many
+// already. If not, it tells after which time, and on which event, to ask again.
+func (g *Gate) Ready(holding int) (ok bool, wait time.Duration, changed <-chan struct{}) {
+	state := g.circuit.State() // moves an open circuit to half-open when its time has come
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	const idle = time.Minute // an event wakes the waiter sooner
+	now := time.Now()
+	switch {
+	case state == gobreaker.StateOpen:
+		return false, max(g.reopens.Sub(now), time.Millisecond), g.changed
+	case now.Before(g.until):
+		return false, g.until.Sub(now), g.changed
+	case state == gobreaker.StateHalfOpen && holding > 0:
+		return false, idle, g.changed
+	}
+	return true, 0, g.changed
+}
+
+// Released wakes a worker that waits to probe a half-open circuit.
+func (g *Gate) Released() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.signal()
+}
+
+// deliver makes one attempt through the circuit, in batches of batch_max.
+func (g *Gate) deliver(ctx context.Context, batch []sinks.Delivery, batchMax int, backoff time.Duration) ([]error, error) {
+	done, err := g.circuit.Allow()
+	if err != nil {
+		return nil, errCircuitOpen
+	}
+	began := time.Now()
+	g.metrics.inflight.WithLabelValues(g.Name()).Inc()
+	errs := make([]error, 0, len(batch))
+	for start := 0; start < len(batch); start += batchMax {
+		part := batch[start:min(start+batchMax, len(batch))]
+		errs = append(errs, g.call(ctx, part)...)
+	}
+	g.metrics.inflight.WithLabelValues(g.Name()).Dec()
+	took := time.Since(began)
+	g.pace.record(took)
+	g.metrics.seconds.WithLabelValues(g.Name()).Observe(took.Seconds())
+	done(g.verdict(errs, backoff))
+	return errs, nil
+}
+
+// call hands one batch to the sink and returns a report for each of its results, whatever the sink
+// does: one that panics has delivered nothing.
+func (g *Gate) call(ctx context.Context, part []sinks.Delivery) (reports []error) {
+	defer func() {
+		if p := recover(); p != nil {
+			reports = sinks.All(part, fmt.Errorf("sink %s panicked: %v", g.Name(), p))
+		}
+	}()
+	reports = g.sink.Deliver(ctx, part)
+	switch len(reports) {
+	case len(part):
+		return reports
+	case 0:
+		return make([]error, len(part))
+	}
+	return sinks.All(part, fmt.Errorf("sink %s reported on %d of %d results", g.Name(), len(reports), len(part)))
+}
+
+// verdict is what the circuit hears of an attempt: an error when every result failed transiently. A
+// sink that takes one result, or refuses one for good, is alive.
+func (g *Gate) verdict(errs []error, backoff time.Duration) error {
+	var last error
+	alive := len(errs) == 0
+	for _, err := range errs {
+		if err == nil {
+			alive = true
+			continue
+		}
+		failure := sinks.Classify(err)
+		alive = alive || failure.Permanent
+		if failure.Busy {
+			g.hold(max(failure.After, backoff))
+		}
+		last = err
+	}
+	if alive {
+		return nil
+	}
+	return last
+}
+
+func (g *Gate) hold(d time.Duration) {
+	if limit := g.settings.Retry.MaxRetryAfter; limit > 0 {
+		d = min(d, limit)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if until := time.Now().Add(d); until.After(g.until) {
+		g.until = until
+		g.signal()
+	}
+}
+
+// held is how long the sink is still to be left alone.
+func (g *Gate) held() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Until(g.until)
+}
+
+// legLife is after which time an open leg of a best-effort sink no longer counts. Legs are settled
+// by their workflow in the worker that admitted them, except when the workflow has moved.
+const legLife = time.Hour
+
+// Admit counts a leg of a best-effort sink in, unless the gate is full: concurrency and queue_depth
+// legs are open. A leg that is in already stays in.
+func (g *Gate) Admit(leg string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	limit := g.settings.Concurrency + g.settings.QueueDepth
+	if _, in := g.legs[leg]; !in && len(g.legs) >= limit {
+		for key, end := range g.legs {
+			if now.After(end) {
+				delete(g.legs, key)
+			}
+		}
+		if len(g.legs) >= limit {
+			return false
+		}
+	}
+	g.legs[leg] = now.Add(legLife)
+	return true
+}
+
+// Settle counts a leg out.
+func (g *Gate) Settle(leg string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.legs, leg)
+}
+
+func circuitValue(s gobreaker.State) float64 {
+	switch s {
+	case gobreaker.StateOpen:
+		return 1
+	case gobreaker.StateHalfOpen:
+		return 0.5
+	case gobreaker.StateClosed:
+	}
+	return 0
+}

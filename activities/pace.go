@@ -1,0 +1,72 @@
+package activities
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// slowAttempt is how long an attempt may take for its sink to run inline (DESIGN: recent p95
+	// under 250 ms).
+	slowAttempt = 250 * time.Millisecond
+	// paceWindow is how many attempts "recent" means, and slowShare how many of them may be slow for
+	// the 95th percentile to stay below slowAttempt.
+	paceWindow = 64
+	slowShare  = paceWindow * 5 / 100
+)
+
+// pace knows how quick a sink has been lately.
+type pace struct {
+	mu     sync.Mutex
+	recent [paceWindow]bool // whether each of the last attempts was slow
+	next   int
+	slows  int
+	inline map[*time.Time]struct{} // when the inline attempts under way began
+}
+
+// begin notes an inline attempt under way.
+func (p *pace) begin(now time.Time) (over func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inline == nil {
+		p.inline = map[*time.Time]struct{}{}
+	}
+	key := &now
+	p.inline[key] = struct{}{}
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.inline, key)
+	}
+}
+
+// record notes how long an attempt took, inline or queued.
+func (p *pace) record(took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slow := took > slowAttempt
+	if p.recent[p.next] {
+		p.slows--
+	}
+	if slow {
+		p.slows++
+	}
+	p.recent[p.next] = slow
+	p.next = (p.next + 1) % paceWindow
+}
+
+// slow tells whether the sink's recent 95th percentile, or an inline attempt under way, is above
+// slowAttempt.
+func (p *pace) slow(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.slows > slowShare {
+		return true
+	}
+	for began := range p.inline {
+		if now.Sub(*began) > slowAttempt {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,64 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/zap"
+
+	"github.com/consign-dev/consign"
+)
+
+// ParkInput asks for a dead letter. The record's ID is its workflow id, which makes parking
+// idempotent.
+type ParkInput struct {
+	Record consign.Record `json:"record"`
+}
+
+// DeadLetterInput is the input of a DeadLetter workflow.
+type DeadLetterInput struct {
+	Record consign.Record `json:"record"`
+	// AlsoTo are the legs to the sinks that get the record as well.
+	AlsoTo []Leg `json:"also_to,omitempty"`
+}
+
+// Park is the activity "park". It returns once the dead letter has durably started.
+func (a *Activities) Park(ctx context.Context, in ParkInput) error {
+	record := in.Record
+	input := DeadLetterInput{Record: record}
+	for _, name := range a.Config.DeadLetters.AlsoTo {
+		if gate := a.Gates[name]; gate != nil {
+			input.AlsoTo = append(input.AlsoTo, legTo(gate.settings))
+		}
+	}
+	_, err := a.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                                       record.ID,
+		TaskQueue:                                consign.TaskQueue,
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		Memo:                                     map[string]any{consign.HeaderMemo: record.Header()},
+		StaticSummary:                            fmt.Sprintf("%s: %s", record.Sink, record.Label),
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			temporal.NewSearchAttributeKeyKeyword(consign.StateAttribute).ValueSet(consign.StateParked),
+			temporal.NewSearchAttributeKeyKeyword(consign.SinkAttribute).ValueSet(record.Sink),
+			temporal.NewSearchAttributeKeyKeyword(consign.CauseAttribute).ValueSet(record.Label),
+		),
+	}, consign.DeadLetterWorkflow, input)
+	var parked *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &parked) {
+		return nil // an earlier try of this activity got that far
+	}
+	if err != nil {
+		return temporal.NewApplicationErrorWithOptions("parking: "+err.Error(), "park", temporal.ApplicationErrorOptions{})
+	}
+	a.Metrics.deliveries.WithLabelValues(record.Sink, string(consign.Parked)).Add(float64(len(record.Results)))
+	a.Log.Warn("parked", zap.String("sink", record.Sink), zap.String("dead_letter", record.ID),
+		zap.Int("results", len(record.Results)), zap.String("cause", record.Cause))
+	return nil
+}

@@ -1,0 +1,63 @@
+package activities
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/config"
+)
+
+// Policy is what a workflow knows of a sink's settings. It is recorded in history, so that a later
+// edit of the configuration does not touch a running delivery.
+type Policy struct {
+	Timeout       consign.Milliseconds `json:"timeout_ms"`
+	RetryMax      int                  `json:"retry_max"`
+	Backoff       consign.Milliseconds `json:"backoff_ms"`
+	MaxBackoff    consign.Milliseconds `json:"max_backoff_ms"`
+	Jitter        float64              `json:"jitter,omitempty"`
+	MaxRetryAfter consign.Milliseconds `json:"max_retry_after_ms,omitempty"`
+	BatchMax      int                  `json:"batch_max"`
+	// Inline allows the first attempt to be made as a local activity.
+	Inline bool `json:"inline"`
+	// BestEffort is on_full: drop.
+	BestEffort bool `json:"best_effort,omitempty"`
+}
+
+func policyOf(s config.Sink) Policy {
+	return Policy{
+		Timeout:       consign.Millis(s.Timeout),
+		RetryMax:      *s.Retry.Max,
+		Backoff:       consign.Millis(s.Retry.Backoff),
+		MaxBackoff:    consign.Millis(s.Retry.MaxBackoff),
+		Jitter:        *s.Retry.Jitter,
+		MaxRetryAfter: consign.Millis(s.Retry.MaxRetryAfter),
+		BatchMax:      s.BatchMax,
+		Inline:        *s.Inline,
+		BestEffort:    s.OnFull == config.Drop,
+	}
+}
+
+// Delay is the wait after the n-th failed attempt: Backoff doubled n-1 times, capped at MaxBackoff.
+func (p Policy) Delay(n int) time.Duration {
+	delay, limit := p.Backoff.Duration(), p.MaxBackoff.Duration()
+	for ; n > 1 && delay < limit; n-- {
+		delay *= 2
+	}
+	return min(delay, limit)
+}
+
+// next is the wait after the n-th failed attempt as it is really made: what the destination asked
+// for within MaxRetryAfter, else Delay, spread by Jitter.
+func (p Policy) next(n int, asked time.Duration) time.Duration {
+	if asked > 0 {
+		if limit := p.MaxRetryAfter.Duration(); limit > 0 {
+			asked = min(asked, limit)
+		}
+		return asked
+	}
+	delay := p.Delay(n)
+	spread := 1 + p.Jitter*(2*rand.Float64()-1)
+	// Temporal reads a delay of 0 as "not set".
+	return max(time.Duration(float64(delay)*spread), time.Millisecond)
+}

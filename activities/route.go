@@ -1,0 +1,92 @@
+package activities
+
+import (
+	"context"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/config"
+)
+
+// RouteInput asks which sinks get these results.
+type RouteInput struct {
+	Results []consign.Result `json:"results,omitempty"`
+	// Sink asks for the leg to this sink alone, whatever the results are: for a replay.
+	Sink string `json:"sink,omitempty"`
+}
+
+// Route says which sinks get which results. It stands in the workflow's history.
+type Route struct {
+	// Legs in configuration order.
+	Legs []Leg `json:"legs"`
+	// Unrouted lists results that no sink wants, by index, and Unmatched says what to do with them.
+	Unrouted  []int            `json:"unrouted,omitempty"`
+	Unmatched config.Unmatched `json:"unmatched,omitempty"`
+	// AckPolicy says how acks are retried.
+	AckPolicy Policy `json:"ack_policy"`
+}
+
+// Leg is the delivery of one consignment to one sink.
+type Leg struct {
+	Sink   string `json:"sink"`
+	Kind   string `json:"kind"`
+	Policy Policy `json:"policy"`
+	// Results of the consignment that this sink gets, by index. Empty: all.
+	Results []int `json:"results,omitempty"`
+}
+
+// Route is the activity "route".
+func (a *Activities) Route(_ context.Context, in RouteInput) (Route, error) {
+	route := Route{Legs: []Leg{}, AckPolicy: a.ackPolicy()}
+	if in.Sink != "" {
+		if gate := a.Gates[in.Sink]; gate != nil {
+			route.Legs = append(route.Legs, legTo(gate.settings))
+		}
+		return route, nil
+	}
+	wanted := make([]bool, len(in.Results))
+	for _, sink := range a.Config.Sinks {
+		leg := legTo(sink)
+		for i, result := range in.Results {
+			if result.Type == consign.IncidentType && !sink.Incidents {
+				continue
+			}
+			leg.Results = append(leg.Results, i)
+			wanted[i] = true
+		}
+		switch len(leg.Results) {
+		case 0:
+			continue
+		case len(in.Results):
+			leg.Results = nil
+		}
+		route.Legs = append(route.Legs, leg)
+	}
+	for i, taken := range wanted {
+		if !taken {
+			route.Unrouted = append(route.Unrouted, i)
+		}
+	}
+	if len(route.Unrouted) > 0 {
+		route.Unmatched = a.Config.Unmatched
+		a.Metrics.unmatched.Add(float64(len(route.Unrouted)))
+	}
+	a.Metrics.results.Add(float64(len(in.Results)))
+	return route, nil
+}
+
+func legTo(sink config.Sink) Leg {
+	return Leg{Sink: sink.Name, Kind: sink.Kind, Policy: policyOf(sink)}
+}
+
+func (a *Activities) ackPolicy() Policy {
+	acks := a.Config.Acks
+	return Policy{
+		Timeout:       consign.Millis(acks.Timeout),
+		RetryMax:      *acks.Retry.Max,
+		Backoff:       consign.Millis(acks.Retry.Backoff),
+		MaxBackoff:    consign.Millis(acks.Retry.MaxBackoff),
+		Jitter:        *acks.Retry.Jitter,
+		MaxRetryAfter: consign.Millis(acks.Retry.MaxRetryAfter),
+		Inline:        true,
+	}
+}

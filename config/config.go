@@ -1,0 +1,141 @@
+package config
+
+import "time"
+
+// Config is a whole configuration, checked and with its defaults filled in.
+type Config struct {
+	// Path of the file it was read from. Empty: the built-in default.
+	Path string `yaml:"-"`
+	// Notes are remarks on the file that stop nothing, such as a setting without effect.
+	Notes []Problem `yaml:"-"`
+	// Defaults are the delivery settings that the file gives for all sinks, as written there: what it
+	// leaves out is zero. Each sink's own [Delivery] has them filled in already.
+	Defaults Delivery `yaml:"defaults"`
+	// Sinks in the order of the file.
+	Sinks []Sink `yaml:"sinks"`
+	// Unmatched says what becomes of a result that no sink wants. Default: ack.
+	Unmatched Unmatched `yaml:"unmatched"`
+	// DeadLetters says who is told of a dead letter.
+	DeadLetters DeadLetters `yaml:"dead_letters"`
+	// Acks says how acks are sent to the upstream.
+	Acks Acks `yaml:"acks"`
+
+	// origins remembers how values were written. A pointer, so that no print follows it.
+	origins *origins
+}
+
+// Sink is one named destination.
+type Sink struct {
+	// Name is the sink's key in the file: lower-case letters, digits and dashes, at most 63. It is
+	// part of delivery ids and of a task queue's name.
+	Name string
+	// Kind is the name of the kind, such as "webhook".
+	Kind string
+	// Settings are the kind's own settings.
+	Settings Settings
+	// Delivery holds the settings that every sink has.
+	Delivery
+}
+
+// Delivery holds the settings that every sink has. What a sink leaves out is taken from the file's
+// "defaults", then from its kind, then from the defaults named here.
+type Delivery struct {
+	// Timeout of one attempt. Default 10s.
+	Timeout time.Duration `yaml:"timeout"`
+	// Retry says how often and how soon to try again.
+	Retry Retry `yaml:"retry"`
+	// Concurrency is the most attempts under way at once in each worker. Default 16.
+	Concurrency int `yaml:"concurrency"`
+	// BatchMax is the most results of one consignment that are handed to the sink at once. It
+	// splits a consignment and never joins several. Default 64.
+	BatchMax int `yaml:"batch_max"`
+	// BatchFlush is accepted for configurations of the system that Consign takes over, where it was
+	// the wait for a batch to fill (50ms). No batch waits here, so it has no effect.
+	BatchFlush time.Duration `yaml:"batch_flush"`
+	// QueueDepth is how many legs may be open in each worker beyond the ones under way, before
+	// on_full decides. Default 1024.
+	QueueDepth int `yaml:"queue_depth"`
+	// OnFull says what happens when queue_depth is reached. Default: block.
+	OnFull OnFull `yaml:"on_full"`
+	// Inline allows the first attempt to be made in the worker that starts the result, without a
+	// queue. Default true.
+	Inline *bool `yaml:"inline"`
+	// Incidents makes the sink take results of type "incident" too. Default false.
+	Incidents bool `yaml:"incidents"`
+	// Circuit says when to stop trying a sink that fails every time.
+	Circuit Circuit `yaml:"circuit"`
+}
+
+// Retry says how often and how soon a failed delivery is tried again.
+type Retry struct {
+	// Max counts retries after the first attempt; 0 parks after the first failure. Default 3, and 12
+	// for kinds that cross a network.
+	Max *int `yaml:"max"`
+	// Backoff is the wait before the first retry; it doubles with each further one. Default 100ms,
+	// and 1s for kinds that cross a network.
+	Backoff time.Duration `yaml:"backoff"`
+	// MaxBackoff caps the wait. Default 5s, and 5m for kinds that cross a network.
+	MaxBackoff time.Duration `yaml:"max_backoff"`
+	// Jitter spreads each wait at random by this fraction of it, up and down: 0 to 1. Default 0.2.
+	Jitter *float64 `yaml:"jitter"`
+	// MaxRetryAfter caps the wait that a destination may ask for. Default 1h.
+	MaxRetryAfter time.Duration `yaml:"max_retry_after"`
+}
+
+// Circuit says when a worker stops trying a sink. An open circuit burns no retries.
+type Circuit struct {
+	// Failures in a row that open the circuit. Default 5. -1 never opens it.
+	Failures int `yaml:"failures"`
+	// Open is how long the circuit stays open before one delivery probes the sink. Default 5s.
+	Open time.Duration `yaml:"open"`
+}
+
+// DeadLetters says who is told of a dead letter.
+type DeadLetters struct {
+	// AlsoTo names sinks that get the record of each dead letter as well. A failure there is counted
+	// and shown, never parked.
+	AlsoTo []string `yaml:"also_to"`
+}
+
+// Acks says how acks are sent over HTTP.
+type Acks struct {
+	// Secret signs HTTP acks by the Standard Webhooks scheme. Empty: they are not signed.
+	Secret Secret `yaml:"secret"`
+	// Timeout of one try. Default 10s.
+	Timeout time.Duration `yaml:"timeout"`
+	// Retry of acks that fail. Defaults as for a kind that crosses a network.
+	Retry Retry `yaml:"retry"`
+	// Private allows HTTP acks to loopback and private addresses. Link-local and cloud metadata
+	// addresses are refused in any case. Default true.
+	Private *bool `yaml:"private"`
+}
+
+// OnFull says what happens to a result when a sink's gate is full.
+type OnFull string
+
+const (
+	// Block lets it wait in Temporal.
+	Block OnFull = "block"
+	// Drop makes the sink best-effort: the result is dropped for this sink, and counted.
+	Drop OnFull = "drop"
+)
+
+// Unmatched says what becomes of a result that no sink wants.
+type Unmatched string
+
+const (
+	// UnmatchedAck commits it.
+	UnmatchedAck Unmatched = "ack"
+	// UnmatchedPark holds it as a dead letter under the sink name [NoSink].
+	UnmatchedPark Unmatched = "park"
+	// UnmatchedReject says in receipt and ack that it was refused.
+	UnmatchedReject Unmatched = "reject"
+)
+
+// Names that stand where a sink's name does. A sink's own name never begins with an underscore.
+const (
+	// NoSink is the sink name of dead letters that no sink wanted.
+	NoSink = "_none"
+	// AckSink is what the delivery id of an HTTP ack is made with.
+	AckSink = "_ack"
+)

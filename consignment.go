@@ -1,0 +1,58 @@
+package consign
+
+// Consignment is the input of a Deliver workflow: what one workflow carries. [Client.Submit] always
+// sends one result in each.
+type Consignment struct {
+	Results []Entry `json:"results"`
+}
+
+// Entry is a result and the place where its upstream waits for the ack.
+type Entry struct {
+	Result
+	// Ack is where to tell that the result is committed at every sink. Nil: nobody waits, the
+	// receipt is all there is.
+	Ack *AckTarget `json:"ack,omitempty"`
+}
+
+// AckTarget is where an ack is sent. Exactly one field is set.
+type AckTarget struct {
+	Signal *SignalTarget `json:"signal,omitempty"`
+	HTTP   *HTTPTarget   `json:"http,omitempty"`
+}
+
+// SignalTarget is a workflow in the same namespace that waits for an [Ack] as a signal.
+type SignalTarget struct {
+	WorkflowID string `json:"workflow_id"`
+	// RunID empty: the run that is open when the ack is sent.
+	RunID string `json:"run_id,omitempty"`
+	// Name of the signal. Default "ack".
+	Name string `json:"name,omitempty"`
+}
+
+// HTTPTarget is a URL to which an [Ack] is posted. It stands in Temporal's history in clear text,
+// so it must hold no credentials.
+type HTTPTarget struct {
+	URL string `json:"url"`
+}
+
+// Ack tells the upstream that a result is committed: every sink has taken it, or had it parked.
+type Ack struct {
+	Source  string  `json:"source"`
+	ID      string  `json:"id"`
+	Receipt Receipt `json:"receipt"`
+}
+
+// FirstAttemptsRequest is the argument of the update "first_attempts". All of it is optional.
+type FirstAttemptsRequest struct {
+	// Digest of the data that the caller holds: another one than the workflow's is refused.
+	Digest string `json:"digest,omitempty"`
+	// Ack is one more place to ack to: how a duplicate submission brings its own.
+	Ack *AckTarget `json:"ack,omitempty"`
+}
+
+// FirstAttempts is what became of a consignment's first attempts.
+type FirstAttempts struct {
+	// Committed is true when every leg is over, and Receipt is set then.
+	Committed bool     `json:"committed"`
+	Receipt   *Receipt `json:"receipt,omitempty"`
+}

@@ -1,0 +1,100 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// dataDir is the directory of one server's database, held by a lock while the server runs.
+type dataDir struct {
+	path      string
+	ephemeral bool
+	lock      *flock.Flock
+}
+
+func openDataDir(o Options) (*dataDir, error) {
+	d := &dataDir{path: o.DataDir, ephemeral: o.Ephemeral}
+	if d.ephemeral {
+		path, err := os.MkdirTemp("", "consign-")
+		if err != nil {
+			return nil, fmt.Errorf("make a temporary data directory: %w: set TMPDIR to a directory that can be written", err)
+		}
+		d.path = path
+	}
+	// The server keeps the path, so it must not depend on the working directory.
+	path, err := filepath.Abs(d.path)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", d.path, err)
+	}
+	d.path = path
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return nil, d.unwritable(err)
+	}
+	d.lock = flock.New(filepath.Join(d.path, "lock"), flock.SetPermissions(0o600))
+	locked, err := d.lock.TryLock()
+	if err != nil {
+		return nil, d.unwritable(err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("data directory %s is in use by another consign: stop that one, or choose another directory with --data-dir", d.path)
+	}
+	return d, nil
+}
+
+func (d *dataDir) unwritable(err error) error {
+	return fmt.Errorf("data directory %s cannot be written: %w: make it writable for this user, or choose another one with --data-dir", d.path, err)
+}
+
+func (d *dataDir) database() string { return filepath.Join(d.path, "temporal.db") }
+
+// prepare makes the database, or checks the one that is there and trims it.
+func (d *dataDir) prepare(ctx context.Context, o Options) error {
+	path := d.database()
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && info.Mode().IsRegular() && info.Size() == 0:
+		if err := createDatabase(ctx, path, o); err != nil {
+			return d.unwritable(err)
+		}
+		return nil
+	case err != nil:
+		return d.unwritable(err)
+	}
+	if err := checkDatabase(ctx, path); err != nil {
+		return fmt.Errorf("database %s cannot be used, and was left as it is: %w: run the release of Consign that made it, "+
+			"move it away, or start afresh in another directory with --data-dir", path, err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return d.unwritable(err)
+	}
+	file.Close()
+	if o.Stock {
+		return nil
+	}
+	db, err := openSQLite(path, "rw", "busy_timeout=10000")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := trimVisibility(ctx, db); err != nil {
+		return fmt.Errorf("prepare database %s: %w", path, err)
+	}
+	return nil
+}
+
+// close gives the directory up, and removes an ephemeral one.
+func (d *dataDir) close() error { return errors.Join(d.discard(), d.lock.Close()) }
+
+// discard removes an ephemeral directory.
+func (d *dataDir) discard() error {
+	if !d.ephemeral {
+		return nil
+	}
+	return os.RemoveAll(d.path)
+}

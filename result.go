@@ -1,0 +1,117 @@
+package consign
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// MaxConsignmentBytes is the most data that one consignment, and so one result, may hold: 1 MiB.
+// Temporal cuts payloads at 2 MiB and messages at 4 MiB, and a result is copied into the input of
+// each queued delivery, so the limit is well below.
+const MaxConsignmentBytes = 1 << 20
+
+// maxWorkflowID is the longest workflow id that every Temporal store takes: its SQL schemas keep
+// ids in columns of 255 characters.
+const maxWorkflowID = 255
+
+// IncidentType is the type of a synthetic result that reports on the producer itself rather than
+// on an event. Only sinks configured with "incidents: true" take it, and it carries no ack.
+const IncidentType = "incident"
+
+// Result is one JSON event handed to Consign. Its fields are a CloudEvent's attributes.
+type Result struct {
+	// Source names the producer. Required. Source and ID together identify the result.
+	Source string `json:"source"`
+	// ID is unique within the source. Empty: a fresh UUID is given at submission, and the result
+	// is never recognised as a duplicate.
+	ID string `json:"id"`
+	// Type says what kind of event this is, such as "detection". Optional.
+	Type string `json:"type,omitempty"`
+	// Time is when the event happened. Optional.
+	Time time.Time `json:"time,omitzero"`
+	// Subject is what the event is about, within the source. Optional.
+	Subject string `json:"subject,omitempty"`
+	// Data is the event itself: any JSON value. It reaches every sink with these bytes, white
+	// space between tokens apart: key order, duplicate keys, number spelling and escapes are kept.
+	Data json.RawMessage `json:"data"`
+}
+
+// prepare checks a result before it is sent, gives it an id if it has none, and compacts its data.
+func (r Result) prepare() (Result, error) {
+	if r.Source == "" {
+		return r, fmt.Errorf("%w: source is empty: name the producer", ErrInvalid)
+	}
+	if r.ID == "" {
+		r.ID = uuid.NewString()
+	}
+	if n := len(WorkflowID(r.Source, r.ID)); n > maxWorkflowID {
+		return r, fmt.Errorf("%w: source and id are too long: %q makes a workflow id of %d bytes, at most %d are stored: shorten one, for example by hashing it",
+			ErrInvalid, excerpt(r.ID), n, maxWorkflowID)
+	}
+	if len(r.Data) == 0 {
+		return r, fmt.Errorf("%w: result %s/%s has no data: any JSON value will do, null too", ErrInvalid, r.Source, r.ID)
+	}
+	var compact bytes.Buffer
+	compact.Grow(len(r.Data))
+	if err := json.Compact(&compact, r.Data); err != nil {
+		return r, fmt.Errorf("%w: data of result %s/%s is not JSON: %w", ErrInvalid, r.Source, r.ID, err)
+	}
+	r.Data = compact.Bytes()
+	encoded, err := r.Encode()
+	if err != nil {
+		return r, fmt.Errorf("%w: result %s/%s: %w", ErrInvalid, r.Source, r.ID, err)
+	}
+	if len(encoded) > MaxConsignmentBytes {
+		return r, fmt.Errorf("%w: result %s/%s is %d bytes, at most %d (1 MiB) can be delivered: store the bulk elsewhere and submit a reference to it",
+			ErrTooLarge, r.Source, r.ID, len(encoded), MaxConsignmentBytes)
+	}
+	return r, nil
+}
+
+// Encode returns the result as one line of JSON without its newline, the form in which sinks write
+// it and submit reads it. The bytes of Data stay as they are.
+func (r Result) Encode() ([]byte, error) { return marshal(r) }
+
+// WorkflowID is the id of the workflow that delivers a result: consign/<source>/<id>, each part
+// percent-escaped as a URL path segment, so that no two results share one.
+func WorkflowID(source, id string) string {
+	return "consign/" + url.PathEscape(source) + "/" + url.PathEscape(id)
+}
+
+// deliveryNamespace is the UUID namespace of delivery ids: UUIDv5 of the URL namespace and "consign".
+var deliveryNamespace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("consign"))
+
+// DeliveryID identifies the delivery of a result to a sink: "msg_" and the UUIDv5 of
+// consign/<source>/<id>/<sink>, escaped as in [WorkflowID]. It is the same on every retry, after a
+// crash and on a replay, so a receiver drops duplicates by it.
+func DeliveryID(source, id, sink string) string {
+	return "msg_" + uuid.NewSHA1(deliveryNamespace, []byte(WorkflowID(source, id)+"/"+url.PathEscape(sink))).String()
+}
+
+// Digest is the fingerprint by which a resubmission with other data is told: "sha256:" and the hex
+// digest of the compacted data.
+func Digest(data json.RawMessage) string {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		compact.Reset()
+		compact.Write(data)
+	}
+	sum := sha256.Sum256(compact.Bytes())
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// excerpt shortens a value that is shown in an error.
+func excerpt(s string) string {
+	const limit = 60
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit] + "…"
+}

@@ -1,0 +1,193 @@
+// Package stdout is the sink that prints results as NDJSON, one a line, for pipes and for watching.
+//
+//	sinks:
+//	  console:
+//	    stdout:
+//	      stream: stdout
+//
+// A batch is one write, and other output of the process does not come between its lines. Delivered
+// means that the stream has taken it: what the reader of a pipe does with it is out of sight.
+//
+// A pipe whose reader has gone is a transient failure. Go would end the process by SIGPIPE on a
+// write to a broken pipe at file descriptor 1 or 2, unless the process asks to be told of that
+// signal; a sink asks for as long as it is open.
+package stdout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+)
+
+// The streams that [Config] knows.
+const (
+	Stdout = "stdout"
+	Stderr = "stderr"
+)
+
+var errClosed = errors.New("the sink is closed")
+
+// Kind makes the sink known to the configuration.
+func Kind() config.Kind {
+	return config.Kind{
+		Name:    "stdout",
+		Summary: "prints results as NDJSON",
+		New:     func() config.Settings { return new(Config) },
+	}
+}
+
+// Config are the sink's settings.
+type Config struct {
+	// Stream to print to: stdout or stderr. Default stdout.
+	Stream string `yaml:"stream"`
+}
+
+var _ sinks.Settings = (*Config)(nil)
+
+// SetDefaults fills in what is left out.
+func (c *Config) SetDefaults() {
+	if c.Stream == "" {
+		c.Stream = Stdout
+	}
+}
+
+// Validate reports what is wrong.
+func (c *Config) Validate(report func(field, problem string)) {
+	if c.Stream != Stdout && c.Stream != Stderr {
+		report("stream", fmt.Sprintf("%q is no stream: stdout and stderr are", c.Stream))
+	}
+}
+
+// Open returns the sink.
+func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(*c) }
+
+// Sink prints results.
+type Sink struct {
+	stream string
+	writer io.Writer
+	// turn holds a token while a write is under way.
+	turn chan struct{}
+	// torn means that the last write ended within a line. Only who has the turn may touch it.
+	torn       bool
+	close      sync.Once
+	closed     chan struct{}
+	brokenPipe chan os.Signal
+}
+
+// New returns a sink that prints to the stream of settings.
+func New(settings Config) (*Sink, error) {
+	settings.SetDefaults()
+	switch settings.Stream {
+	case Stdout:
+		return NewWriter(Stdout, os.Stdout), nil
+	case Stderr:
+		return NewWriter(Stderr, os.Stderr), nil
+	}
+	return nil, fmt.Errorf("open a stdout sink: %q is no stream: stdout and stderr are", settings.Stream)
+}
+
+// NewWriter returns a sink that prints to writer, by one call of Write for a batch and never two at
+// once. Errors call the writer by name. Close leaves it open.
+func NewWriter(name string, writer io.Writer) *Sink {
+	s := &Sink{
+		stream: name, writer: writer,
+		turn:   make(chan struct{}, 1),
+		closed: make(chan struct{}),
+		// Nobody reads it: what counts is that the signal has somewhere to go.
+		brokenPipe: make(chan os.Signal, 1),
+	}
+	signal.Notify(s.brokenPipe, syscall.SIGPIPE)
+	return s
+}
+
+// Deliver prints a batch. When ctx ends during the write, every result is reported as failed,
+// though the stream may still take them.
+func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
+	lines, errs := encode(batch)
+	if lines.text.Len() == 0 {
+		return errs
+	}
+	if err := s.take(ctx); err != nil {
+		return sinks.All(batch, fmt.Errorf("print to %s: %w", s.stream, err))
+	}
+	// A reader that does not read can hold up a write for ever, hence a goroutine. There is at most
+	// one, since it has the turn.
+	result := make(chan outcome, 1)
+	go func() {
+		written := s.write(lines.text.Bytes())
+		<-s.turn
+		result <- written
+	}()
+	select {
+	case written := <-result:
+		return lines.report(batch, errs, written)
+	case <-ctx.Done():
+		return sinks.All(batch, fmt.Errorf("print to %s: it does not take what is written: %w", s.stream, ctx.Err()))
+	}
+}
+
+// Close waits for a write that is under way. The stream stays open.
+func (s *Sink) Close(ctx context.Context) error {
+	s.close.Do(func() { close(s.closed) })
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("close the sink to %s: a write is still under way: %w", s.stream, ctx.Err())
+	}
+	<-s.turn
+	signal.Stop(s.brokenPipe)
+	return nil
+}
+
+// take waits for the turn to write.
+func (s *Sink) take(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-s.closed:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// With several cases ready, select picks any of them.
+	err := ctx.Err()
+	select {
+	case <-s.closed:
+		err = errClosed
+	default:
+	}
+	if err != nil {
+		<-s.turn
+	}
+	return err
+}
+
+// outcome of a write: how many bytes were taken, and why no more were.
+type outcome struct {
+	taken int
+	err   error
+}
+
+// write prints text. A line that an earlier write left half done is ended first, so that it spoils
+// no other.
+func (s *Sink) write(text []byte) outcome {
+	lead := 0
+	if s.torn {
+		text, lead = append([]byte("\n"), text...), 1
+	}
+	taken, err := s.writer.Write(text)
+	if err != nil {
+		err = fmt.Errorf("print to %s: %w", s.stream, err)
+	}
+	if taken > 0 {
+		s.torn = text[taken-1] != '\n'
+	}
+	return outcome{taken: max(taken-lead, 0), err: err}
+}

@@ -1,0 +1,131 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/consign-dev/consign/sinks"
+)
+
+const (
+	// maxAnswer is the most of an answer that is read, in bytes. A connection whose answer was read
+	// to its end is used again, so small answers are, and endless ones are hung up on.
+	maxAnswer = 64 << 10
+	// answerWait is how long the body of an answer may take once its status is there. The status
+	// has decided by then, so a slow body is not worth an attempt's whole timeout.
+	answerWait = 2 * time.Second
+	// maxExcerpt is the most of an answer that an error shows, in bytes.
+	maxExcerpt = 200
+	// maxRetryAfter caps what a Retry-After may ask for, so that sums of times cannot overflow. The
+	// cap that people set is retry.max_retry_after.
+	maxRetryAfter = 7 * 24 * time.Hour
+)
+
+// failed says what became of a request that got no answer. All of it is transient, except what the
+// guard refuses.
+func failed(ctx context.Context, origin string, hide func(string) string, err error) error {
+	var refused *refusedError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &refused):
+		return sinks.Permanent(sinks.Label(fmt.Errorf("POST %s: %w", origin, refused), "egress refused"))
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("POST %s: no answer in time: %w", origin, ctx.Err())
+	case ctx.Err() != nil:
+		return fmt.Errorf("POST %s: interrupted: %w", origin, ctx.Err())
+	case errors.As(err, &certificate):
+		return sinks.Label(hidden(fmt.Errorf("POST %s: %w", origin, err), hide), "bad certificate")
+	}
+	return hidden(fmt.Errorf("POST %s: %w", origin, err), hide)
+}
+
+// judge reads an answer and says what it means: nil for 2xx only.
+func judge(response *http.Response, origin string, hide func(string) string, now time.Time) error {
+	status := response.StatusCode
+	if status >= 200 && status < 300 {
+		// The status alone decides: what breaks after it was delivered all the same.
+		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer))
+		return nil
+	}
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+
+	message := fmt.Sprintf("POST %s: answered %d", origin, status)
+	if text := http.StatusText(status); text != "" {
+		message += " " + text
+	}
+	message += advice(response)
+	if text := excerpt(hide(string(answer))); text != "" {
+		message += ": " + strconv.Quote(text)
+	}
+	err := sinks.Label(errors.New(message), "http "+strconv.Itoa(status))
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return sinks.RetryAfter(err, retryAfter(response.Header, now))
+	case http.StatusRequestTimeout, http.StatusTooEarly:
+		return err
+	}
+	if status >= 500 && status < 600 {
+		return err
+	}
+	return sinks.Permanent(err)
+}
+
+// advice says what to do about an answer, where that is known.
+func advice(response *http.Response) string {
+	switch status := response.StatusCode; {
+	case status >= 300 && status < 400:
+		// Only the host: the rest of a redirect may hold a token.
+		if to, err := response.Location(); err == nil && to.Host != "" {
+			return fmt.Sprintf(", a redirect to %s://%s, which is not followed: set url to where results should go", to.Scheme, to.Host)
+		}
+		return ", a redirect, which is not followed: set url to where results should go"
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return ": check secret and headers"
+	case status == http.StatusGone:
+		return ": the receiver wants no more deliveries at this URL"
+	}
+	return ""
+}
+
+// retryAfter reads both forms of Retry-After (RFC 9110, section 10.2.3): seconds, and a date, which
+// is compared with the Date of the same answer so that a clock that differs does no harm. It is 0
+// if there is none, if it is over, and if it makes no sense.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(header.Get("Retry-After"))
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) { // out of range is the nearest number
+		seconds = min(max(seconds, 0), int64(maxRetryAfter/time.Second))
+		return time.Duration(seconds) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(until.Sub(now), 0), maxRetryAfter)
+}
+
+// excerpt is the beginning of an answer on one line, without what a terminal could act on.
+func excerpt(answer string) string {
+	line := strings.Join(strings.Fields(strings.ToValidUTF8(answer, "")), " ")
+	line = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, line)
+	if len(line) > maxExcerpt {
+		line = strings.ToValidUTF8(line[:maxExcerpt], "") + "…"
+	}
+	return line
+}

@@ -1,0 +1,113 @@
+package webhook
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/consign-dev/consign"
+)
+
+func TestDeliver_EachStatus_HasItsClass(t *testing.T) {
+	t.Parallel()
+	const delivered, transient, busy, permanent = "delivered", "transient", "busy", "permanent"
+	for status, want := range map[int]string{
+		200: delivered, 201: delivered, 202: delivered, 204: delivered, 299: delivered,
+		300: permanent, 301: permanent, 302: permanent, 303: permanent, 304: permanent, 307: permanent, 308: permanent,
+		400: permanent, 401: permanent, 403: permanent, 404: permanent, 409: permanent, 410: permanent, 413: permanent, 418: permanent, 422: permanent, 499: permanent,
+		408: transient, 425: transient, 429: busy,
+		500: transient, 501: transient, 505: transient, 507: transient, 520: transient, 599: transient,
+		502: busy, 503: busy, 504: busy,
+		600: permanent, 999: permanent,
+	} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			t.Parallel()
+			r := receive(t, always(status, "", "Retry-After", "7"))
+			err := attempt(t, open(t, r.address()), delivery(`{}`))
+			if want == delivered {
+				require.NoError(t, err, status)
+				return
+			}
+			failure := refused(t, err)
+			require.Equal(t, "http "+strconv.Itoa(status), failure.Label)
+			require.Equal(t, want == permanent, failure.Permanent, status)
+			require.Equal(t, want == busy, failure.Busy, status)
+			if want == busy {
+				require.Equal(t, 7*time.Second, failure.After)
+			} else {
+				require.Zero(t, failure.After)
+			}
+			require.Contains(t, failure.Message, "POST "+r.URL+": answered "+strconv.Itoa(status))
+		})
+	}
+}
+
+func TestRetryAfter_SecondsAndDates_AreReadAndClamped(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"120":                     2 * time.Minute,
+		" 5 ":                     5 * time.Second,
+		"0":                       0,
+		"-1":                      0,
+		"1e3":                     0,
+		"1.5":                     0,
+		"soon":                    0,
+		"":                        0,
+		"12abc":                   0,
+		"99999999999999999999999": maxRetryAfter,
+		"-9999999999999999999999": 0,
+		"9223372036854775807":     maxRetryAfter,
+		"31536000":                maxRetryAfter,
+
+		"Tue, 24 Nov 2026 12:01:30 GMT":   90 * time.Second,
+		"Tuesday, 24-Nov-26 12:01:30 GMT": 90 * time.Second,
+		"Tue Nov 24 12:01:30 2026":        90 * time.Second,
+		"Tue, 24 Nov 2026 11:00:00 GMT":   0,
+		"Tue, 24 Nov 2099 12:00:00 GMT":   maxRetryAfter,
+		"Tue, 99 Nov 2026 12:00:00 GMT":   0,
+	} {
+		require.Equal(t, want, retryAfter(http.Header{"Retry-After": {value}}, now), "%q", value)
+	}
+	require.Zero(t, retryAfter(http.Header{}, now))
+	require.Equal(t, time.Minute, retryAfter(http.Header{
+		"Retry-After": {"Tue, 24 Nov 2026 15:01:00 GMT"},
+		"Date":        {"Tue, 24 Nov 2026 15:00:00 GMT"},
+	}, now), "a receiver whose clock is three hours ahead means a minute")
+}
+
+func TestDeliver_ARedirect_IsNotFollowedAndNamesTheHostOnly(t *testing.T) {
+	t.Parallel()
+	for _, location := range []string{"/services/" + password, "%zz" + password, ""} {
+		followed := receive(t, nil)
+		if strings.HasPrefix(location, "/") {
+			location = followed.URL + location
+		}
+		r := receive(t, always(http.StatusTemporaryRedirect, "", "Location", location))
+		failure := refused(t, attempt(t, open(t, r.address()), delivery(`{}`)))
+		require.True(t, failure.Permanent)
+		require.Equal(t, "http 307", failure.Label)
+		require.Contains(t, failure.Message, "not followed")
+		if location != "" && !strings.HasPrefix(location, "%") {
+			require.Contains(t, failure.Message, "a redirect to "+followed.URL+",")
+		}
+		require.Empty(t, followed.got())
+		require.Len(t, r.got(), 1)
+	}
+}
+
+func TestDeliver_AnAnswerThatRepeatsTheRequest_IsShownWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	r := receive(t, func(w http.ResponseWriter, req *http.Request, _ consign.Result) {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte("Cannot POST " + req.RequestURI + "\x1b[31m\r\n\ttoken " + strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ") + "\xff " + strings.Repeat("é", 300)))
+	})
+	failure := refused(t, attempt(t, open(t, r.address()), delivery(`{}`)))
+	require.Contains(t, failure.Message, `answered 404 Not Found: "Cannot POST [hidden][31m token [hidden] éé`)
+	require.Less(t, len(failure.Message), 400)
+	require.True(t, strings.HasSuffix(failure.Message, `é…"`), failure.Message)
+}

@@ -1,0 +1,116 @@
+package webhook
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/consign-dev/consign/config"
+)
+
+// endpoint reads a URL to post to. Its errors show none of it but a mistaken scheme, since the rest
+// may be a secret; net/url's own would.
+func endpoint(address string) (*url.URL, error) {
+	if address == "" {
+		return nil, errors.New("is missing: say where to post results, such as https://example.com/hook")
+	}
+	target, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("is not a URL: look for blanks, quotes, a stray % or a port that is no number")
+	}
+	switch {
+	case target.Scheme == "" || target.Opaque != "":
+		return nil, errors.New("has no scheme: begin it with https:// or http://")
+	case target.Scheme != "http" && target.Scheme != "https":
+		return nil, fmt.Errorf("unknown scheme %q%s", target.Scheme, didYouMean(target.Scheme))
+	case target.Hostname() == "":
+		return nil, fmt.Errorf("names no host: write %s://HOST/PATH", target.Scheme)
+	case target.User != nil:
+		return nil, errors.New("holds a user name or password, which would be shown: take it out and set the header Authorization to \"Basic ${CREDENTIALS}\", with the base64 of user:password in that environment variable")
+	}
+	if port := target.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("has the port %s: ports are 1 to 65535", port)
+		}
+	}
+	return target, nil
+}
+
+func didYouMean(scheme string) string {
+	switch {
+	case strings.HasPrefix(scheme, "h") && strings.HasSuffix(scheme, "s"):
+		return " (did you mean https?)"
+	case strings.HasPrefix(scheme, "h"):
+		return " (did you mean http?)"
+	}
+	return ": a webhook speaks https and http"
+}
+
+// Sizes of a secret in bytes, by the Standard Webhooks specification.
+const minKey, maxKey = 24, 64
+
+// signer returns what signs with secret, and nil if that is empty.
+func signer(secret config.Secret) (*standardwebhooks.Webhook, error) {
+	text := secret.Reveal()
+	key, prefixed := []byte(text), false
+	switch {
+	case text == "":
+		return nil, nil
+	case strings.HasPrefix(text, "whsk_"), strings.HasPrefix(text, "whpk_"):
+		return nil, errors.New("is an asymmetric key, which is not supported: use a secret that begins with whsec_")
+	default:
+		var encoded string
+		if encoded, prefixed = strings.CutPrefix(text, "whsec_"); prefixed {
+			var err error
+			if key, err = base64.StdEncoding.DecodeString(encoded); err != nil {
+				return nil, errors.New(`is not base64 after "whsec_": ` + makeOne)
+			}
+		}
+	}
+	if len(key) < minKey || len(key) > maxKey {
+		return nil, fmt.Errorf("holds %d bytes, Standard Webhooks asks for %d to %d: %s", len(key), minKey, maxKey, makeOne)
+	}
+	if prefixed {
+		return standardwebhooks.NewWebhook(text)
+	}
+	return standardwebhooks.NewWebhookRaw(key)
+}
+
+const makeOne = `make one with: echo "whsec_$(openssl rand -base64 32)"`
+
+// ours are the headers that Consign sets itself, and those that belong to the connection, which
+// net/http would ignore or trip over.
+func ours() []string {
+	return []string{
+		"Content-Type", "Content-Length", "Content-Encoding", "User-Agent",
+		"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature",
+		"Host", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect",
+	}
+}
+
+func checkHeaders(headers map[string]string, report func(field, problem string)) {
+	spelled := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		field, canonical := "headers."+name, http.CanonicalHeaderKey(name)
+		switch {
+		case !httpguts.ValidHeaderFieldName(name):
+			report(field, "is not a header name: letters, digits and dashes will do")
+		case slices.Contains(ours(), canonical):
+			report(field, "is set by Consign itself: take it out")
+		case spelled[canonical] != "":
+			report(field, fmt.Sprintf("is the same header as %s: keep one", spelled[canonical]))
+		case !httpguts.ValidHeaderFieldValue(headers[name]):
+			report(field, "has a value with a line break or control character in it")
+		}
+		spelled[canonical] = name
+	}
+}

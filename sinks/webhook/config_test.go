@@ -1,0 +1,52 @@
+package webhook
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/consign-dev/consign/config"
+)
+
+func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
+	t.Parallel()
+	const good = "https://example.com/" + password
+	for _, test := range []struct {
+		config        Config
+		field, remedy string
+	}{
+		{Config{}, "url", "is missing"},
+		{Config{URL: "htps://example.com/" + password}, "url", `unknown scheme "htps" (did you mean https?)`},
+		{Config{URL: "htpp://example.com/" + password}, "url", `(did you mean http?)`},
+		{Config{URL: "ftp://example.com/" + password}, "url", "speaks https and http"},
+		{Config{URL: "example.com/" + password}, "url", "begin it with https://"},
+		{Config{URL: "localhost:8080/" + password}, "url", "begin it with https://"},
+		{Config{URL: "https:///" + password}, "url", "names no host"},
+		{Config{URL: "https://:80/" + password}, "url", "names no host"},
+		{Config{URL: "https://example.com:99999/" + password}, "url", "1 to 65535"},
+		{Config{URL: "https://example.com:" + password + "/"}, "url", "is not a URL"},
+		{Config{URL: "https://example.com/%zz" + password}, "url", "is not a URL"},
+		{Config{URL: "https://me:" + password + "@example.com/"}, "url", "Authorization"},
+		{Config{URL: good, Secret: config.NewSecret("whsec_" + password + "!")}, "secret", "not base64"},
+		{Config{URL: good, Secret: config.NewSecret("whsec_c2hvcnQ=")}, "secret", "holds 5 bytes"},
+		{Config{URL: good, Secret: config.NewSecret(password)}, "secret", "openssl"},
+		{Config{URL: good, Secret: config.NewSecret("whsk_" + key)}, "secret", "asymmetric"},
+		{Config{URL: good, Headers: map[string]string{"webhook-ID": token}}, "headers.webhook-ID", "Consign itself"},
+		{Config{URL: good, Headers: map[string]string{"host": token}}, "headers.host", "Consign itself"},
+		{Config{URL: good, Headers: map[string]string{"bad name": token}}, "headers.bad name", "not a header name"},
+		{Config{URL: good, Headers: map[string]string{"X-A": token + "\n"}}, "headers.X-A", "line break"},
+		{Config{URL: good, Headers: map[string]string{"X-A": token, "x-a": token}}, "headers.x-a", "X-A"},
+	} {
+		var fields []string
+		test.config.Validate(func(field, problem string) {
+			fields = append(fields, field)
+			require.Contains(t, problem, test.remedy)
+			for _, secret := range []string{password, token, key} {
+				require.NotContains(t, problem, secret)
+			}
+		})
+		require.Equal(t, []string{test.field}, fields, test.remedy)
+		_, err := New(test.config)
+		require.ErrorContains(t, err, "webhook."+test.field+": ")
+	}
+}

@@ -1,0 +1,114 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"syscall"
+)
+
+// Guard says which addresses are not connected to. It looks at the address itself, after the name
+// was resolved and at each connection, so no name and no later answer of a name server gets around
+// it. A proxy resolves names itself: there the guard sees the proxy's address and literal ones only.
+type Guard string
+
+const (
+	// GuardDefault refuses link-local addresses and those under which clouds hand out credentials.
+	// The zero value means the same.
+	GuardDefault Guard = "default"
+	// GuardStrict also refuses loopback, private and other addresses that are not on the Internet.
+	// It is for URLs that strangers choose.
+	GuardStrict Guard = "strict"
+)
+
+// refusedError says that a guard forbids an address. The text holds no more than that address.
+type refusedError struct {
+	address netip.Addr
+	kind    string
+}
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("connecting to %s is refused: it is a %s address", e.address, e.kind)
+}
+
+// control is called by a [net.Dialer] with the address of each connection before it is made.
+func (g Guard) control(_ context.Context, _, address string, _ syscall.RawConn) error {
+	target, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("the address to connect to is not understood: %w", err)
+	}
+	return g.check(target.Addr())
+}
+
+// checkHost checks a host that is a literal address, and lets every name pass.
+func (g Guard) checkHost(host string) error {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil
+	}
+	return g.check(address)
+}
+
+func (g Guard) check(address netip.Addr) error {
+	for _, a := range []netip.Addr{address, embedded(address)} {
+		a = a.WithZone("").Unmap()
+		switch {
+		case a.IsLinkLocalUnicast(), a.IsLinkLocalMulticast():
+			return &refusedError{address, "link-local"}
+		case within(a, metadata()):
+			return &refusedError{address, "cloud metadata"}
+		case g != GuardStrict:
+		case a.IsLoopback(), a.IsUnspecified():
+			return &refusedError{address, "loopback"}
+		case a.IsPrivate(), a.IsMulticast(), within(a, reserved()):
+			return &refusedError{address, "private"}
+		}
+	}
+	return nil
+}
+
+// embedded is the IPv4 address that a network translates an IPv6 address to by NAT64 (RFC 6052) or
+// 6to4 (RFC 3056), and the address itself if there is none.
+func embedded(address netip.Addr) netip.Addr {
+	bytes := address.As16()
+	switch {
+	case within(address, []string{"64:ff9b::/96"}):
+		return netip.AddrFrom4([4]byte(bytes[12:16]))
+	case within(address, []string{"2002::/16"}):
+		return netip.AddrFrom4([4]byte(bytes[2:6]))
+	}
+	return address
+}
+
+// metadata are the addresses beside the link-local ones that hand out credentials to whoever asks.
+func metadata() []string {
+	return []string{
+		"fd00:ec2::/32",      // AWS: instance metadata ::254, EKS pod identity ::23
+		"fd20:ce::254/128",   // Google Cloud
+		"100.100.100.200/32", // Alibaba Cloud
+		"168.63.129.16/32",   // Azure
+		"192.0.0.192/32",     // Oracle Cloud
+		"fd00:42::42/128",    // Scaleway
+	}
+}
+
+// reserved are addresses off the Internet that netip has no name for.
+func reserved() []string {
+	return []string{
+		"0.0.0.0/8",      // this network
+		"100.64.0.0/10",  // carriers' NAT, also Tailscale and Kubernetes services
+		"192.0.0.0/24",   // protocol assignments
+		"198.18.0.0/15",  // benchmarks
+		"240.0.0.0/4",    // unassigned, broadcast
+		"64:ff9b:1::/48", // NAT64 of one network
+	}
+}
+
+func within(address netip.Addr, prefixes []string) bool {
+	for _, prefix := range prefixes {
+		if netip.MustParsePrefix(prefix).Contains(address) {
+			return true
+		}
+	}
+	return false
+}

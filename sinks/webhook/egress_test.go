@@ -1,0 +1,124 @@
+package webhook
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+)
+
+func TestGuard_EachAddress_IsRefusedOrNot(t *testing.T) {
+	t.Parallel()
+	const allowed, strictly, always = "allowed", "refused if strict", "refused"
+	for address, want := range map[string]string{
+		"169.254.169.254": always, "169.254.170.2": always, "169.254.0.1": always,
+		"::ffff:169.254.169.254": always, "64:ff9b::a9fe:a9fe": always, "2002:a9fe:a9fe::1": always,
+		"fe80::1": always, "fe80::1%eth0": always, "febf::1": always, "ff02::1": always, "224.0.0.1": always,
+		"fd00:ec2::254": always, "fd00:ec2::23": always, "fd20:ce::254": always,
+		"100.100.100.200": always, "::ffff:100.100.100.200": always, "168.63.129.16": always, "192.0.0.192": always,
+
+		"127.0.0.1": strictly, "127.9.9.9": strictly, "::1": strictly, "::ffff:127.0.0.1": strictly, "64:ff9b::7f00:1": strictly,
+		"0.0.0.0": strictly, "::": strictly, "0.1.2.3": strictly,
+		"10.1.2.3": strictly, "172.16.0.1": strictly, "192.168.1.1": strictly, "fd12:3456::1": strictly, "fc00::1": strictly,
+		"100.64.0.1": strictly, "198.18.0.1": strictly, "255.255.255.255": strictly, "239.1.1.1": strictly, "64:ff9b:1::1": strictly,
+
+		"8.8.8.8": allowed, "2606:4700::1111": allowed, "172.32.0.1": allowed, "169.253.1.1": allowed, "64:ff9b::808:808": allowed,
+	} {
+		dial := net.JoinHostPort(address, "443")
+		require.Equal(t, want == always, Guard("").control(t.Context(), "tcp", dial, nil) != nil, address)
+		require.Equal(t, want == always, GuardDefault.control(t.Context(), "tcp", dial, nil) != nil, address)
+		require.Equal(t, want != allowed, GuardStrict.control(t.Context(), "tcp", dial, nil) != nil, address)
+	}
+	require.Error(t, GuardDefault.control(t.Context(), "tcp", "nonsense", nil))
+}
+
+func TestDeliver_AMetadataAddress_IsRefusedForGood(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1%25lo]", "[fd00:ec2::254]", "100.100.100.200"} {
+		failure := refused(t, attempt(t, open(t, "http://"+host+"/latest/"+password), delivery(`{}`)))
+		require.True(t, failure.Permanent, failure.Message)
+		require.Equal(t, "egress refused", failure.Label)
+		require.Contains(t, failure.Message, "is refused")
+	}
+}
+
+func TestDeliver_ANameThatLeadsToMetadata_IsRefusedAtEachConnection(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil)
+	_, port, err := net.SplitHostPort(r.Listener.Addr().String())
+	require.NoError(t, err)
+	var leadsTo atomic.Value
+	sink := open(t, "http://rebinding.test:"+port+"/"+password)
+	sink.sender.transport = newTransport(GuardDefault, resolver(t, &leadsTo))
+
+	leadsTo.Store(netip.MustParseAddr("127.0.0.1"))
+	require.NoError(t, attempt(t, sink, delivery(`{}`)))
+	sink.sender.transport.CloseIdleConnections()
+
+	leadsTo.Store(netip.MustParseAddr("169.254.169.254"))
+	failure := refused(t, attempt(t, sink, delivery(`{}`)))
+	require.True(t, failure.Permanent, failure.Message)
+	require.Equal(t, "egress refused", failure.Label)
+	require.Contains(t, failure.Message, "169.254.169.254")
+}
+
+func TestPost_StrictGuard_RefusesLoopback(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil)
+	_, port, err := net.SplitHostPort(r.Listener.Addr().String())
+	require.NoError(t, err)
+	sender, err := NewSender(config.NewSecret(key), GuardStrict)
+	require.NoError(t, err)
+	t.Cleanup(sender.Close)
+	for _, address := range []string{r.URL, "http://localhost:" + port} {
+		failure := sinks.Classify(sender.Post(t.Context(), address, "msg_1", time.Now(), []byte(`{}`), nil))
+		require.True(t, failure.Permanent, failure.Message)
+		require.Equal(t, "egress refused", failure.Label)
+	}
+	require.Empty(t, r.got())
+}
+
+// resolver asks a name server that knows one answer to every question.
+func resolver(t *testing.T, answer *atomic.Value) *net.Resolver {
+	t.Helper()
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buffer := make([]byte, 1500)
+		for {
+			n, from, err := server.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			var message dnsmessage.Message
+			if message.Unpack(buffer[:n]) != nil {
+				continue
+			}
+			message.Response, message.Additionals = true, nil
+			if question := message.Questions[0]; question.Type == dnsmessage.TypeA {
+				message.Answers = []dnsmessage.Resource{{
+					Header: dnsmessage.ResourceHeader{Name: question.Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET},
+					Body:   &dnsmessage.AResource{A: answer.Load().(netip.Addr).As4()},
+				}}
+			}
+			packed, err := message.Pack()
+			if err == nil {
+				_, _ = server.WriteTo(packed, from)
+			}
+		}
+	}()
+	t.Cleanup(func() { _ = server.Close(); <-done })
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", server.LocalAddr().String())
+	}}
+}

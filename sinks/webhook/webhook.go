@@ -1,0 +1,136 @@
+// Package webhook delivers each result as one HTTP POST of JSON, signed by the Standard Webhooks
+// scheme (https://www.standardwebhooks.com) where a secret is set.
+//
+//	sinks:
+//	  slack-critical:
+//	    webhook:
+//	      url: ${SLACK_URL}
+//	      secret: ${SLACK_SECRET}
+//	      headers:
+//	        Authorization: Bearer ${SLACK_TOKEN}
+//
+// # The request
+//
+// The body is the result with its source, id and type around the data, whose bytes are as they
+// were submitted. The header webhook-id holds the delivery id, the same on every retry and on a
+// replay, so a receiver drops duplicates by it; webhook-timestamp and webhook-signature are as the
+// scheme says. See [Sender].
+//
+// # The answer
+//
+// Only 2xx is success. 408, 425, 429, every 5xx and an answer that never comes are tried again;
+// after 429, 502, 503 and 504 the destination is left alone for as long as its Retry-After says.
+// Everything else is permanent, redirects too: they are never followed, as whoever answers for a
+// URL could otherwise send signed results anywhere.
+//
+// # Where it connects to
+//
+// Link-local and cloud metadata addresses are refused, whatever name leads there: see [Guard].
+// HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured.
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+)
+
+// sideBySide is the most requests of one batch under way at once.
+const sideBySide = 8
+
+// Kind makes the webhook known to the configuration.
+func Kind() config.Kind {
+	return config.Kind{
+		Name:    "webhook",
+		Summary: "an HTTP endpoint: one POST of JSON per result, signed by Standard Webhooks",
+		Network: true,
+		New:     func() config.Settings { return &Config{} },
+	}
+}
+
+// Config holds the settings of a webhook.
+type Config struct {
+	// URL that results are posted to, with scheme http or https. Required. A user name and password
+	// do not belong into it: put them into a header.
+	URL string `yaml:"url"`
+	// Secret signs each request by the Standard Webhooks scheme: "whsec_" and the base64 of 24 to 64
+	// bytes, or 24 to 64 bytes of plain text. Default: requests are not signed.
+	Secret config.Secret `yaml:"secret"`
+	// Headers are sent with each request beside the ones that Consign sets itself. Default: none.
+	Headers map[string]string `yaml:"headers"`
+}
+
+// SetDefaults does nothing: the zero value of each field is its default.
+func (c *Config) SetDefaults() {}
+
+// Validate reports what is wrong, and shows no part of a URL, secret or header value in doing so.
+func (c *Config) Validate(report func(field, problem string)) {
+	if _, err := endpoint(c.URL); err != nil {
+		report("url", err.Error())
+	}
+	if _, err := signer(c.Secret); err != nil {
+		report("secret", err.Error())
+	}
+	checkHeaders(c.Headers, report)
+}
+
+// Open returns the sink. Nothing is connected to before the first delivery.
+func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(*c) }
+
+// Sink posts results to one URL.
+type Sink struct {
+	url     string
+	headers map[string]string
+	sender  *Sender
+}
+
+// New returns a webhook with these settings, or everything that [Config.Validate] finds wrong.
+func New(c Config) (*Sink, error) {
+	c.SetDefaults()
+	var problems []error
+	c.Validate(func(field, problem string) {
+		problems = append(problems, fmt.Errorf("webhook.%s: %s", field, problem))
+	})
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	sender, err := NewSender(c.Secret, GuardDefault)
+	if err != nil {
+		return nil, err
+	}
+	return &Sink{url: c.URL, headers: c.Headers, sender: sender}, nil
+}
+
+// Deliver posts each result of the batch by itself, a few of them side by side.
+func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
+	errs := make([]error, len(batch))
+	var posts errgroup.Group
+	posts.SetLimit(sideBySide)
+	for i, delivery := range batch {
+		posts.Go(func() error {
+			errs[i] = s.deliver(ctx, delivery)
+			return nil // one result's failure must not stop the others
+		})
+	}
+	_ = posts.Wait()
+	return errs
+}
+
+func (s *Sink) deliver(ctx context.Context, d sinks.Delivery) error {
+	body, err := d.Result.Encode()
+	if err != nil {
+		return sinks.Permanent(fmt.Errorf("encode result %s/%s: %w", d.Result.Source, d.Result.ID, err))
+	}
+	return s.sender.Post(ctx, s.url, d.ID, d.First, body, s.headers)
+}
+
+// Close closes the connections that are kept for further deliveries.
+func (s *Sink) Close(context.Context) error {
+	s.sender.Close()
+	return nil
+}

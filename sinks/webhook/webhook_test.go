@@ -1,0 +1,181 @@
+package webhook
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/sinktest"
+)
+
+func TestSink(t *testing.T) {
+	sinktest.Run(t, sinktest.Subject{Open: func(t *testing.T) sinktest.Instance {
+		var mode atomic.Int64 // the status to answer with; 0: never
+		var unwanted atomic.Value
+		var healed sync.WaitGroup
+		mode.Store(http.StatusOK)
+		r := receive(t, func(w http.ResponseWriter, req *http.Request, result consign.Result) {
+			status := int(mode.Load())
+			switch {
+			case status == 0:
+				healed.Wait()
+				w.WriteHeader(http.StatusGone)
+			case result.ID == unwanted.Load():
+				w.WriteHeader(http.StatusServiceUnavailable)
+			default:
+				w.WriteHeader(status)
+			}
+		})
+		return sinktest.Instance{
+			Sink: open(t, r.address()),
+			Received: func() []sinktest.Received {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				return slices.Clone(r.taken)
+			},
+			Break:        func() { mode.Store(http.StatusInternalServerError) },
+			BreakForGood: func() { mode.Store(http.StatusBadRequest) },
+			Hang:         func() { healed.Add(1); mode.Store(0) },
+			Heal: func() {
+				if mode.Swap(http.StatusOK) == 0 {
+					healed.Done()
+				}
+			},
+			Refuse:  func(id string) { unwanted.Store(id) },
+			Secrets: []string{password, token, key},
+		}
+	}})
+}
+
+func TestDeliver_OneResult_IsASignedPostOfTheEnvelope(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil) // it refuses what the library does not verify
+	d := delivery("{\"html\":\"<a href='x'>&amp;\u2028\",\"n\":1.00,\"n\":2}")
+	require.NoError(t, attempt(t, open(t, r.address()), d))
+
+	request := r.got()[0]
+	want, err := d.Result.Encode()
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(request.body))
+	require.Contains(t, string(request.body), string(d.Result.Data))
+	require.Equal(t, "application/json", request.header.Get("Content-Type"))
+	require.Regexp(t, `^consign/\S+$`, request.header.Get("User-Agent"))
+	require.Equal(t, d.ID, request.header.Get("webhook-id"))
+	require.Equal(t, fmt.Sprint(d.First.Unix()), request.header.Get("webhook-timestamp"))
+	require.Regexp(t, `^v1,`, request.header.Get("webhook-signature"))
+	require.Equal(t, "Bearer "+token, request.header.Get("Authorization"))
+}
+
+func TestDeliver_NoSecret_SendsIdAndTimestampUnsigned(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil)
+	sink, err := New(Config{URL: r.URL})
+	require.NoError(t, err)
+	d := delivery(`1`)
+	require.NoError(t, attempt(t, sink, d))
+	require.NoError(t, sink.Close(t.Context()))
+	header := r.got()[0].header
+	require.Equal(t, d.ID, header.Get("webhook-id"))
+	require.NotEmpty(t, header.Get("webhook-timestamp"))
+	require.NotContains(t, header, "Webhook-Signature")
+}
+
+func TestDeliver_RetryWithinFourMinutes_RepeatsEveryByte_LaterIsStampedAnew(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil)
+	sink := open(t, r.address())
+	d := delivery(`{"a":1}`)
+	d.First = time.Now().Add(-2 * time.Minute) // far enough from now for the library's own check at both ends
+	for _, age := range []time.Duration{0, 4*time.Minute - time.Millisecond, 4 * time.Minute, 10 * time.Minute, -5 * time.Minute} {
+		now := d.First.Add(age)
+		sink.sender.now = func() time.Time { return now }
+		err := attempt(t, sink, d)
+		if age < 5*time.Minute && age > -5*time.Minute {
+			require.NoError(t, err)
+		} else {
+			require.Equal(t, "http 418", sinks.Classify(err).Label, "stamped %s after the first attempt, which the receiver is far from", age)
+		}
+	}
+	sink.sender.now = time.Now
+	d.First = time.Now().Add(-72 * time.Hour)
+	require.NoError(t, attempt(t, sink, d), "a replay days later is stamped anew")
+
+	got := r.got()
+	require.Len(t, got, 4)
+	first := got[0].header
+	require.Equal(t, first, got[1].header, "just under 4 minutes")
+	require.Equal(t, got[0].body, got[1].body)
+	for _, later := range got[2:] {
+		require.Equal(t, first.Get("webhook-id"), later.header.Get("webhook-id"))
+		require.NotEqual(t, first.Get("webhook-timestamp"), later.header.Get("webhook-timestamp"))
+		require.NotEqual(t, first.Get("webhook-signature"), later.header.Get("webhook-signature"))
+	}
+}
+
+func TestDeliver_PlainTextSecret_SignsWithItsBytes(t *testing.T) {
+	t.Parallel()
+	const text = "correct horse battery staple"
+	webhook, err := signer(config.NewSecret(text))
+	require.NoError(t, err)
+	first := time.Unix(1_700_000_000, 0)
+	signature, err := webhook.Sign("msg_1", first, []byte(`{}`))
+	require.NoError(t, err)
+	// printf 'msg_1.1700000000.{}' | openssl dgst -sha256 -hmac 'correct horse battery staple' -binary | base64
+	require.Equal(t, "v1,vrzFWeN9OE6b3o6TRZsnScLgxdGTPOzrkNHT8OLXnWI=", signature)
+}
+
+func TestDeliver_ThirtyTwoAtOnce_AllArriveOnce(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil)
+	sink := open(t, r.address())
+	var group sync.WaitGroup
+	for i := range 32 {
+		group.Go(func() {
+			errs := sink.Deliver(t.Context(), sinktest.Deliveries(fmt.Sprintf("at-once-%d", i), 10))
+			for _, err := range errs {
+				require.NoError(t, err)
+			}
+		})
+	}
+	group.Wait()
+	seen := map[string]bool{}
+	for _, request := range r.got() {
+		seen[request.header.Get("webhook-id")] = true
+	}
+	require.Len(t, seen, 320)
+	require.Len(t, r.got(), 320)
+}
+
+func TestDeliver_ABatch_HasAtMostEightRequestsUnderWay(t *testing.T) {
+	t.Parallel()
+	var under, most atomic.Int64
+	arrived, release := make(chan struct{}, 64), make(chan struct{})
+	r := receive(t, func(http.ResponseWriter, *http.Request, consign.Result) {
+		n := under.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		arrived <- struct{}{}
+		<-release
+		under.Add(-1)
+	})
+	sink := open(t, r.address())
+	done := make(chan []error)
+	go func() { done <- sink.Deliver(t.Context(), sinktest.Deliveries("bounded", 64)) }()
+	for range sideBySide {
+		<-arrived
+	}
+	close(release)
+	for _, err := range <-done {
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, sideBySide, most.Load())
+}

@@ -1,0 +1,174 @@
+package consign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+)
+
+// SubmitOption changes one submission.
+type SubmitOption func(*Entry)
+
+// AckBySignal has the ack sent as a signal to a workflow of the same namespace. An empty runID
+// means the run that is open then; an empty name means "ack".
+func AckBySignal(workflowID, runID, name string) SubmitOption {
+	return func(e *Entry) {
+		e.Ack = &AckTarget{Signal: &SignalTarget{WorkflowID: workflowID, RunID: runID, Name: name}}
+	}
+}
+
+// AckByHTTP has the ack posted to a URL. It must hold no credentials, since it stands in Temporal's
+// history; the worker signs the request when it has a secret for that.
+func AckByHTTP(url string) SubmitOption {
+	return func(e *Entry) { e.Ack = &AckTarget{HTTP: &HTTPTarget{URL: url}} }
+}
+
+// Submit hands over a result. When it returns without an error the result is durably in Temporal,
+// and will be delivered, or parked, and acked, whatever becomes of this process.
+//
+// Submitting the same source, id and data again returns a handle of the first submission, and
+// delivers nothing twice; an ack asked for is then sent when the first one's result is committed.
+//
+// Errors: [ErrInvalid] and [ErrTooLarge] before anything is sent, [ErrConflict] when the source and
+// id are taken by other data, [ErrNotSetUp], and [ErrUnreachable] when Temporal does not answer
+// before ctx is over (or within 70 s when ctx has no deadline). After ErrUnreachable the result may
+// or may not be in Temporal: submit it again with the same id.
+func (c *Client) Submit(ctx context.Context, r Result, options ...SubmitOption) (*Handle, error) {
+	r, err := r.prepare()
+	if err != nil {
+		return nil, err
+	}
+	entry := Entry{Result: r}
+	for _, option := range options {
+		option(&entry)
+	}
+	if err := entry.checkAck(); err != nil {
+		return nil, err
+	}
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	digest := Digest(r.Data)
+	run, err := c.start(ctx, entry, digest)
+	var taken *serviceerror.WorkflowExecutionAlreadyStarted
+	switch {
+	case err == nil:
+		return &Handle{client: c, id: r.ID, workflowID: run.GetID(), runID: run.GetRunID()}, nil
+	case errors.As(err, &taken):
+		return c.attach(ctx, entry, digest, taken.RunId)
+	default:
+		return nil, submitError(r, err)
+	}
+}
+
+// start starts the workflow, trying again while Temporal is away. A try that was lost on its way
+// back shows in the next one as already started, with the same digest.
+func (c *Client) start(ctx context.Context, entry Entry, digest string) (client.WorkflowRun, error) {
+	// Encoded here, not by the client's converter: a client that the caller made may have one that
+	// rewrites the data.
+	input, err := DataConverter().ToPayload(Consignment{Results: []Entry{entry}})
+	if err != nil {
+		return nil, err
+	}
+	attributes := []temporal.SearchAttributeUpdate{
+		temporal.NewSearchAttributeKeyKeyword(SourceAttribute).ValueSet(entry.Source),
+	}
+	if entry.Type != "" {
+		attributes = append(attributes, temporal.NewSearchAttributeKeyKeyword(TypeAttribute).ValueSet(entry.Type))
+	}
+	options := client.StartWorkflowOptions{
+		ID:                                       WorkflowID(entry.Source, entry.ID),
+		TaskQueue:                                TaskQueue,
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		EnableEagerStart:                         true,
+		Memo:                                     map[string]any{DigestMemo: digest},
+		TypedSearchAttributes:                    temporal.NewSearchAttributes(attributes...),
+	}
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		run, err := c.temporal.ExecuteWorkflow(ctx, options, DeliverWorkflow, converter.NewRawValue(input))
+		if err == nil || !transient(err) || ctx.Err() != nil {
+			return run, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// attach joins a submission to the one that has its source and id, provided it has the same data.
+func (c *Client) attach(ctx context.Context, entry Entry, digest, runID string) (*Handle, error) {
+	workflowID := WorkflowID(entry.Source, entry.ID)
+	first, err := c.digest(ctx, workflowID, runID)
+	if err != nil {
+		return nil, submitError(entry.Result, err)
+	}
+	if first != digest {
+		return nil, fmt.Errorf("%w: result %s/%s was submitted before with other data: give it another id", ErrConflict, entry.Source, entry.ID)
+	}
+	handle := &Handle{client: c, id: entry.ID, workflowID: workflowID, runID: runID, duplicate: true}
+	if entry.Ack == nil {
+		return handle, nil
+	}
+	return handle, handle.requestAck(ctx, entry, digest)
+}
+
+// digest of the data that a running or closed Deliver workflow carries.
+func (c *Client) digest(ctx context.Context, workflowID, runID string) (string, error) {
+	description, err := c.temporal.DescribeWorkflowExecution(ctx, workflowID, runID)
+	if err != nil {
+		return "", err
+	}
+	if payload := description.GetWorkflowExecutionInfo().GetMemo().GetFields()[DigestMemo]; payload != nil {
+		var digest string
+		err := DataConverter().FromPayload(payload, &digest)
+		return digest, err
+	}
+	// Started through the bare API without a memo: its input tells.
+	events := c.temporal.GetWorkflowHistory(ctx, workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	event, err := events.Next()
+	if err != nil {
+		return "", err
+	}
+	var consignment Consignment
+	if err := DataConverter().FromPayloads(event.GetWorkflowExecutionStartedEventAttributes().GetInput(), &consignment); err != nil {
+		return "", err
+	}
+	if len(consignment.Results) != 1 {
+		return "", fmt.Errorf("workflow %s carries %d results, not one", workflowID, len(consignment.Results))
+	}
+	return Digest(consignment.Results[0].Data), nil
+}
+
+func transient(err error) bool {
+	var unavailable *serviceerror.Unavailable
+	var deadline *serviceerror.DeadlineExceeded
+	var exhausted *serviceerror.ResourceExhausted
+	return errors.As(err, &unavailable) || errors.As(err, &deadline) || errors.As(err, &exhausted)
+}
+
+func submitError(r Result, err error) error {
+	var missing *serviceerror.NamespaceNotFound
+	var invalid *serviceerror.InvalidArgument
+	switch {
+	case errors.As(err, &missing):
+		return fmt.Errorf("%w: submitting %s/%s: %w: run \"consign setup\"", ErrNotSetUp, r.Source, r.ID, err)
+	case errors.As(err, &invalid) && mentionsAttribute(err):
+		return fmt.Errorf("%w: submitting %s/%s: %w: run \"consign setup\"", ErrNotSetUp, r.Source, r.ID, err)
+	case transient(err), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: submitting %s/%s: %w: submit it again with the same id", ErrUnreachable, r.Source, r.ID, err)
+	}
+	return fmt.Errorf("submitting %s/%s: %w", r.Source, r.ID, err)
+}

@@ -1,0 +1,237 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
+	"github.com/consign-dev/consign/config"
+)
+
+// host is the workflow that a leg belongs to.
+type host interface {
+	// retrying hears that a leg goes on after a failure.
+	retrying(ctx workflow.Context)
+	// park makes sure that what the leg could not deliver is held, and returns by what.
+	park(ctx workflow.Context, l *leg, positions []int) (deadLetter string)
+	// legOver hears that the leg is over for one of its results.
+	legOver(ctx workflow.Context, l *leg, position int)
+}
+
+// leg is one consignment's delivery to one sink.
+type leg struct {
+	activities.Leg
+	results []consign.Result
+	indexes []int // of results in the consignment
+	first   time.Time
+	inline  bool // the first attempt may be a local activity
+	name    string
+	pacer   *pacer
+	host    host
+
+	ends     []end // by position
+	tried    bool  // the first attempt is over or skipped
+	made     int
+	attempts []consign.Attempt
+}
+
+// end is how a leg ended for one result.
+type end struct {
+	outcome    consign.Outcome
+	label      string
+	cause      string
+	deadLetter string
+}
+
+// maxAttempts is how many attempts a dead letter keeps, the latest ones.
+const maxAttempts = 100
+
+func (l *leg) begin() { l.ends = make([]end, len(l.results)) }
+
+// run drives the leg: the first attempt inline, the others queued, until each result is delivered,
+// parked or dropped. It does not return an error: what cannot be delivered is parked.
+func (l *leg) run(ctx workflow.Context) {
+	pending := make([]int, len(l.results))
+	for i := range pending {
+		pending[i] = i
+	}
+	if l.Sink == config.NoSink {
+		l.tried = true
+		l.fail(pending, "unmatched", "no sink wants this result")
+		l.parkAll(ctx, pending)
+		return
+	}
+	outcome := activities.Outcome{Skipped: "the first attempt is queued"}
+	if l.inline && (l.Policy.Inline || l.Policy.BestEffort) {
+		outcome = l.attemptInline(ctx, pending)
+	}
+	if outcome.Dropped {
+		l.tried = true
+		l.over(ctx, pending, consign.Dropped)
+		return
+	}
+	l.deliver(ctx, pending, outcome)
+	if l.inline && l.Policy.BestEffort {
+		l.leaveGate(ctx)
+	}
+}
+
+// deliver goes on after the first, inline attempt, which may have been skipped.
+func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Outcome) {
+	budget := l.Policy.RetryMax + 1
+	var wait time.Duration
+	if outcome.Skipped == "" {
+		budget--
+		pending = l.settle(ctx, pending, outcome)
+		wait = outcome.After.Duration()
+	}
+	l.tried = true
+	for len(pending) > 0 && budget > 0 {
+		if workflow.Sleep(ctx, wait) != nil {
+			break
+		}
+		outcome, cancelled := l.attemptQueued(ctx, pending, budget)
+		if cancelled {
+			break
+		}
+		if outcome.Skipped != "" {
+			// No attempt was made now, so none is used up; those that Temporal made before are.
+			budget -= outcome.Made
+			l.count(outcome)
+			wait = max(l.Policy.Backoff.Duration(), time.Millisecond)
+			continue
+		}
+		budget -= max(outcome.Made, 1)
+		pending = l.settle(ctx, pending, outcome)
+		wait = outcome.After.Duration()
+	}
+	if ctx.Err() != nil {
+		l.fail(pending, "cancelled", "cancelled before "+l.Sink+" had taken it")
+	}
+	l.parkAll(ctx, pending)
+}
+
+// count adds the attempts of an activity to the leg's log.
+func (l *leg) count(outcome activities.Outcome) {
+	l.made += outcome.Made
+	l.attempts = append(l.attempts, outcome.Attempts...)
+	if extra := len(l.attempts) - maxAttempts; extra > 0 {
+		l.attempts = l.attempts[extra:]
+	}
+}
+
+// settle ends the leg for what was delivered or failed for good, and returns what is to be tried
+// again. Positions outside of the batch, from a foreign worker, are ignored.
+func (l *leg) settle(ctx workflow.Context, pending []int, outcome activities.Outcome) []int {
+	l.count(outcome)
+	failed := make([]*activities.Failed, len(pending))
+	for i := range outcome.Failures {
+		if at := outcome.Failures[i].Index; at >= 0 && at < len(pending) {
+			failed[at] = &outcome.Failures[i]
+		}
+	}
+	var delivered, hopeless, again []int
+	for at, position := range pending {
+		switch f := failed[at]; {
+		case f == nil:
+			delivered = append(delivered, position)
+		case f.Permanent:
+			l.fail([]int{position}, f.Label, f.Cause)
+			hopeless = append(hopeless, position)
+		default:
+			l.fail([]int{position}, f.Label, f.Cause)
+			again = append(again, position)
+		}
+	}
+	l.over(ctx, delivered, consign.Delivered)
+	l.parkAll(ctx, hopeless)
+	if len(again) > 0 {
+		l.host.retrying(ctx)
+	}
+	return again
+}
+
+func (l *leg) fail(positions []int, label, cause string) {
+	for _, position := range positions {
+		l.ends[position].label, l.ends[position].cause = label, cause
+	}
+}
+
+// over ends the leg for these results.
+func (l *leg) over(ctx workflow.Context, positions []int, outcome consign.Outcome) {
+	for _, position := range positions {
+		e := &l.ends[position]
+		e.outcome = outcome
+		if outcome != consign.Parked {
+			e.label, e.cause = "", ""
+		}
+		l.host.legOver(ctx, l, position)
+	}
+}
+
+func (l *leg) parkAll(ctx workflow.Context, positions []int) {
+	if len(positions) == 0 {
+		return
+	}
+	id := l.host.park(ctx, l, positions)
+	for _, position := range positions {
+		l.ends[position].deadLetter = id
+	}
+	l.over(ctx, positions, consign.Parked)
+}
+
+func (l *leg) input(pending []int) activities.DeliverInput {
+	in := activities.DeliverInput{Sink: l.Sink, Kind: l.Kind, First: l.first, Policy: l.Policy, Made: l.made}
+	for _, position := range pending {
+		r := l.results[position]
+		in.Batch = append(in.Batch, activities.Item{DeliveryID: consign.DeliveryID(r.Source, r.ID, l.Sink), Result: r})
+	}
+	return in
+}
+
+func (l *leg) attemptInline(ctx workflow.Context, pending []int) activities.Outcome {
+	in := l.input(pending)
+	if l.Policy.BestEffort {
+		in.Leg = workflow.GetInfo(ctx).WorkflowExecution.RunID
+	}
+	ctx = workflow.WithLocalActivityOptions(ctx, inlineOptions(l.Policy, summary(l.Leg)))
+	var outcome activities.Outcome
+	err := workflow.ExecuteLocalActivity(ctx, consign.DeliverActivity, in).Get(ctx, &outcome)
+	switch {
+	case err == nil:
+		return outcome
+	case temporal.IsCanceledError(err):
+		return activities.Outcome{Skipped: "cancelled"}
+	}
+	return outcomeOf(err, pending, 1, l.made)
+}
+
+// leaveGate tells the gate of a best-effort sink that the leg is over.
+func (l *leg) leaveGate(ctx workflow.Context) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	in := activities.DeliverInput{Sink: l.Sink, Leg: workflow.GetInfo(ctx).WorkflowExecution.RunID, Settle: true}
+	ctx = workflow.WithLocalActivityOptions(ctx, inlineOptions(l.Policy, summary(l.Leg)))
+	_ = workflow.ExecuteLocalActivity(ctx, consign.DeliverActivity, in).Get(ctx, nil)
+}
+
+func (l *leg) attemptQueued(ctx workflow.Context, pending []int, budget int) (outcome activities.Outcome, cancelled bool) {
+	size := 0
+	for _, position := range pending {
+		size += sizeOf(l.results[position])
+	}
+	if l.pacer.admit(ctx, size) != nil {
+		return outcome, true
+	}
+	ctx = workflow.WithActivityOptions(ctx, queuedOptions(l.Leg, l.name, budget))
+	err := workflow.ExecuteActivity(ctx, consign.DeliverActivity, l.input(pending)).Get(ctx, &outcome)
+	switch {
+	case err == nil:
+		return outcome, false
+	case temporal.IsCanceledError(err):
+		return outcome, true
+	}
+	return outcomeOf(err, pending, budget, l.made), false
+}

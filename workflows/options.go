@@ -1,0 +1,63 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
+)
+
+func routeOptions() workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		StartToCloseTimeout: 5 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumAttempts: 3},
+	}
+}
+
+func inlineOptions(p activities.Policy, summary string) workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		// The activity ends by itself before; this is for a sink that does not heed its context.
+		StartToCloseTimeout: min(p.Timeout.Duration(), activities.InlineLimit) + time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:             summary,
+	}
+}
+
+// queuedOptions are those of the activity that a person watches in the Web UI. name distinguishes it
+// from others to the same sink in the same workflow; empty, the sink's name is used.
+func queuedOptions(to activities.Leg, name string, attempts int) workflow.ActivityOptions {
+	if name == "" {
+		name = to.Sink
+	}
+	return workflow.ActivityOptions{
+		ActivityID:          name,
+		TaskQueue:           consign.SinkQueue(to.Sink),
+		StartToCloseTimeout: activities.QueuedLimit(to.Policy),
+		RetryPolicy:         retryPolicy(to.Policy, attempts),
+		Summary:             summary(to),
+	}
+}
+
+func retryPolicy(p activities.Policy, attempts int) *temporal.RetryPolicy {
+	backoff := max(p.Backoff.Duration(), time.Millisecond)
+	return &temporal.RetryPolicy{
+		InitialInterval:    backoff,
+		BackoffCoefficient: 2,
+		MaximumInterval:    max(p.MaxBackoff.Duration(), backoff),
+		MaximumAttempts:    int32(min(attempts, 1<<20)), //nolint:gosec // bounded on the same line
+	}
+}
+
+// unlimited is for what must succeed in the end: parking.
+func unlimited() workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: 30 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+	}
+}
+
+func summary(to activities.Leg) string { return fmt.Sprintf("to %s (%s)", to.Sink, to.Kind) }
