@@ -19,7 +19,7 @@ import (
 
 // Poster posts one signed request. Its errors are those of a sink.
 type Poster interface {
-	Post(ctx context.Context, url, id string, first time.Time, body []byte) error
+	Post(ctx context.Context, url, id string, first time.Time, body []byte, headers map[string]string) error
 }
 
 // Ack is the activity "ack": it tells the upstream once. It runs inline first, then queued.
@@ -37,7 +37,11 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	}
 	failure := sinks.Classify(err)
 	a.Log.Info("ack failed", zap.String("result", in.Ack.Source+"/"+in.Ack.ID), zap.String("cause", failure.Message))
-	attempt := int(activity.GetInfo(ctx).Attempt)
+	info := activity.GetInfo(ctx)
+	attempt := int(info.Attempt)
+	if failure.Permanent || !info.IsLocalActivity && attempt >= *a.Config.Acks.Retry.Max {
+		a.Metrics.acks.WithLabelValues(string(consign.AckFailed)).Inc()
+	}
 	return temporal.NewApplicationErrorWithOptions(failure.Message, failure.Label, temporal.ApplicationErrorOptions{
 		NonRetryable:   failure.Permanent,
 		NextRetryDelay: a.ackPolicy().next(attempt, failure.After),
@@ -66,7 +70,7 @@ func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
 		if err != nil {
 			return sinks.Permanent(err)
 		}
-		return a.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, body)
+		return a.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, body, nil)
 	}
 	return sinks.Permanent(errors.New("the ack target names neither a signal nor a URL"))
 }

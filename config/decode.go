@@ -194,7 +194,11 @@ func (r *reader) expected(n *node, t reflect.Type, path string) {
 		r.fail(n, path, fmt.Sprintf("nothing is set: write %s, or remove the line", describe(t)))
 		return
 	}
-	r.fail(n, path, fmt.Sprintf("%s is not %s", found, describe(t)))
+	message := fmt.Sprintf("%s is not %s", found, describe(t))
+	if n.quoted && t != durationType && setScalar(reflect.New(t).Elem(), n.text, false) {
+		message += ": remove the quotes"
+	}
+	r.fail(n, path, message)
 }
 
 // describe says what a setting of a type looks like.

@@ -16,7 +16,8 @@ func didYouMean(word string, names []string) string {
 // nearest returns the name that was probably meant by a mistyped word, or "".
 func nearest(word string, names []string) string {
 	// About one slip in three letters: more would suggest names that have nothing in common.
-	best, limit := "", max(1, min(3, len([]rune(word))/3))
+	letters := len([]rune(word))
+	best, limit := "", min(letters-1, max(1, min(3, letters/3)))
 	for _, name := range names {
 		if d := editDistance(strings.ToLower(word), strings.ToLower(name)); d <= limit {
 			best, limit = name, d-1

@@ -81,7 +81,7 @@ func (r *reader) syntaxProblem(source []byte, err error) {
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
-	return strings.ToValidUTF8(line, "�")
+	return strings.ReplaceAll(strings.ToValidUTF8(line, "�"), "\t", `\t`)
 }
 
 // converter turns the parser's tree into nodes.
@@ -161,7 +161,9 @@ func (c *converter) entries(into *node, values []*ast.MappingValueNode, path str
 		value := c.convert(v.Value, below)
 		if first, found := into.get(key); found {
 			c.problem(at.Line, at.Column, below, duplicate(path, key, first.line))
-			continue
+			if path != "sinks" { // whose mistakes are worth telling all the same
+				continue
+			}
 		}
 		if value.shape == null {
 			value.line, value.column = at.Line, at.Column

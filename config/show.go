@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
@@ -13,7 +14,7 @@ import (
 // Show writes the effective configuration as YAML, with all defaults filled in. No secret is in it,
 // nor anything that came through a variable: that is shown as it stands in the file. The text can be
 // read again where the variables are set, except for what the file holds in clear text as a secret.
-func (c *Config) Show(w io.Writer) error {
+func (c Config) Show(w io.Writer) error {
 	if c.hasLiteralSecret() {
 		if _, err := fmt.Fprintf(w, "# %s stands for a secret that is written in the file itself: put it back before using this text.\n", mask); err != nil {
 			return err
@@ -23,16 +24,28 @@ func (c *Config) Show(w io.Writer) error {
 }
 
 // ShowJSON writes what [Config.Show] writes, as one JSON object.
-func (c *Config) ShowJSON(w io.Writer) error { return c.tree().writeJSON(w) }
+func (c Config) ShowJSON(w io.Writer) error { return c.tree().writeJSON(w) }
 
 // Format prints the configuration as [Config.Show] does, whatever the verb: its strings may have come
 // from variables.
-func (c *Config) Format(state fmt.State, _ rune) { _ = c.Show(state) }
+func (c Config) Format(state fmt.State, _ rune) { _ = c.Show(state) }
 
 // MarshalJSON encodes the configuration as [Config.ShowJSON] does.
-func (c *Config) MarshalJSON() ([]byte, error) { return c.tree().json(), nil }
+func (c Config) MarshalJSON() ([]byte, error) { return c.tree().json(), nil }
 
-func (c *Config) hasLiteralSecret() bool {
+// Format prints a sink as "slack (webhook)", whatever the verb: its settings may hold what came from
+// variables.
+func (s Sink) Format(state fmt.State, _ rune) { _, _ = fmt.Fprintf(state, "%s (%s)", s.Name, s.Kind) }
+
+// MarshalJSON encodes a sink's name and kind only, for the same reason; see [Config.ShowJSON].
+func (s Sink) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Name string `json:"name"`
+		Kind string `json:"kind"`
+	}{s.Name, s.Kind})
+}
+
+func (c Config) hasLiteralSecret() bool {
 	if c.origins != nil {
 		for _, origin := range c.origins.byPath {
 			if origin.text == mask {
@@ -45,14 +58,14 @@ func (c *Config) hasLiteralSecret() bool {
 
 // tree is the configuration as the file would have it with everything filled in. The section
 // "defaults" is left out, as each sink has it in it.
-func (c *Config) tree() *node {
+func (c Config) tree() *node {
 	e := encoder{c.origins}
 	if e.origins == nil {
 		e.origins = newOrigins()
 	}
 	root, sinks := &node{shape: mapping}, &node{shape: mapping}
-	for i := range c.Sinks {
-		sinks.set(c.Sinks[i].Name, e.sink(&c.Sinks[i]))
+	for _, sink := range c.Sinks {
+		sinks.set(sink.Name, e.sink(sink))
 	}
 	root.set("sinks", sinks)
 	root.set("unmatched", e.encode(reflect.ValueOf(c.Unmatched), "unmatched"))
@@ -64,7 +77,7 @@ func (c *Config) tree() *node {
 // encoder turns Go values into nodes, the reverse of [reader.decode].
 type encoder struct{ *origins }
 
-func (e encoder) sink(sink *Sink) *node {
+func (e encoder) sink(sink Sink) *node {
 	path, result := join("sinks", sink.Name), &node{shape: mapping}
 	if sink.Settings != nil {
 		result.set(sink.Kind, e.encode(reflect.ValueOf(sink.Settings), join(path, sink.Kind)))

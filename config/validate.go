@@ -136,9 +136,11 @@ func (r *reader) checkUnmatched(root *node, unmatched Unmatched) {
 
 // checkAlsoTo looks for the named sinks among those of the file, the faulty ones too.
 func (r *reader) checkAlsoTo(root *node, c *Config) {
-	names := make([]string, len(c.Sinks))
-	for i, sink := range c.Sinks {
-		names[i] = sink.Name
+	var names []string
+	for _, sink := range c.Sinks {
+		if !slices.Contains(names, sink.Name) {
+			names = append(names, sink.Name)
+		}
 	}
 	for i, name := range c.DeadLetters.AlsoTo {
 		path := fmt.Sprintf("dead_letters.also_to[%d]", i)

@@ -58,10 +58,11 @@ func (d *dataDir) prepare(ctx context.Context, o Options) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist), err == nil && info.Mode().IsRegular() && info.Size() == 0:
-		if err := createDatabase(ctx, path, o); err != nil {
+		err := createDatabase(ctx, path, o)
+		if err != nil && ctx.Err() == nil {
 			return d.unwritable(err)
 		}
-		return nil
+		return err
 	case err != nil:
 		return d.unwritable(err)
 	}

@@ -83,15 +83,6 @@ func TestListings(t *testing.T) {
 		status, _ = get(t, server.UIURL()+"/api/v1/namespaces", "localhost"+port)
 		require.Equal(t, http.StatusOK, status)
 	})
-
-	t.Run("no more once deleted", func(t *testing.T) {
-		_, err := c.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
-			Namespace: "default", WorkflowExecution: execution("dead-letter/b"),
-		})
-		require.NoError(t, err)
-		require.Eventually(t, func() bool { return len(list(t, c, `Tags = "blue"`)) == 0 }, 10*time.Second, 20*time.Millisecond)
-		require.Equal(t, []string{"consign/a/1"}, list(t, c, ""))
-	})
 }
 
 func list(t *testing.T, c client.Client, query string) []string {

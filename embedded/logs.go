@@ -1,25 +1,25 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/log/tag"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
-// usual are messages that the server writes at level warn or above though nothing is wrong here.
-var usual = []string{
-	"HTTP API port has not been set.", // it has not: nothing here speaks Nexus over HTTP
-}
-
-// serverLog is the Temporal server's logger. The server ends its process when it gives up, by a fatal
-// log entry: this one ends only the goroutine, and keeps the reason.
+// serverLog is the Temporal server's logger. A server that gives up ends its process by a fatal log
+// entry: here it ends only the goroutine, and the reason is kept.
 type serverLog struct {
+	stopping atomic.Bool // parts of the server then complain that others are gone
+
 	mu     sync.Mutex
 	gaveUp error
 	failed chan error // receives the first reason
@@ -28,21 +28,18 @@ type serverLog struct {
 func newServerLog() *serverLog { return &serverLog{failed: make(chan error, 1)} }
 
 func (l *serverLog) logger(to *zap.Logger) log.Logger {
-	quiet := to.Named("temporal").WithOptions(
-		zap.WrapCore(func(core zapcore.Core) zapcore.Core { return quietCore{core} }),
+	return log.NewZapLogger(to.Named("temporal").WithOptions(
+		zap.WrapCore(func(core zapcore.Core) zapcore.Core { return quietCore{Core: core, stopping: &l.stopping} }),
 		zap.WithFatalHook(l),
 		zap.AddStacktrace(zap.FatalLevel+1),
-	)
-	return log.NewZapLogger(quiet)
+	))
 }
 
 // OnWrite implements zapcore.CheckWriteHook, for entries at level fatal.
 func (l *serverLog) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 	reason := errors.New(entry.Message)
-	for _, field := range fields {
-		if cause, ok := field.Interface.(error); ok && field.Type == zapcore.ErrorType {
-			reason = fmt.Errorf("%s: %w", entry.Message, cause)
-		}
+	if cause := errorOf(fields); cause != nil {
+		reason = fmt.Errorf("%s: %w", entry.Message, cause)
 	}
 	l.mu.Lock()
 	if l.gaveUp == nil {
@@ -75,21 +72,51 @@ func (l *serverLog) guard(part func() error) error {
 	return err
 }
 
-// quietCore passes on what is at level warn or above and unusual. It lets fatal entries through to the
-// hook even where the core below logs nothing.
-type quietCore struct{ zapcore.Core }
-
-func (c quietCore) Enabled(level zapcore.Level) bool { return level >= zapcore.WarnLevel }
-
-func (c quietCore) With(fields []zapcore.Field) zapcore.Core { return quietCore{c.Core.With(fields)} }
-
-func (c quietCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if !c.Enabled(entry.Level) || isUsual(entry.Message) {
-		return checked
-	}
-	return c.Core.Check(entry, checked)
+// quietCore passes on what is at level warn or above and not usual.
+type quietCore struct {
+	zapcore.Core
+	stopping *atomic.Bool
 }
 
-func isUsual(message string) bool {
-	return slices.ContainsFunc(usual, func(known string) bool { return len(message) >= len(known) && message[:len(known)] == known })
+// Enabled must be true for fatal entries even where the core below logs nothing: the server's logger
+// skips what is not enabled, and would go on after it gave up.
+func (c quietCore) Enabled(level zapcore.Level) bool { return level >= zapcore.WarnLevel }
+
+func (c quietCore) With(fields []zapcore.Field) zapcore.Core {
+	return quietCore{Core: c.Core.With(fields), stopping: c.stopping}
+}
+
+func (c quietCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if !c.Enabled(entry.Level) || c.stopping.Load() || strings.HasPrefix(entry.Message, noHTTP) {
+		return checked
+	}
+	return checked.AddCore(entry, c)
+}
+
+func (c quietCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	if err := errorOf(fields); err != nil && strings.HasSuffix(err.Error(), context.Canceled.Error()) {
+		return nil // a client went away while it waited, as a worker does that stops polling
+	}
+	said := make([]zapcore.Field, 0, len(fields))
+	for _, field := range fields {
+		if field.Key != tag.LoggingCallAtKey { // a path in the Go module cache
+			said = append(said, field)
+		}
+	}
+	if checked := c.Core.Check(entry, nil); checked != nil {
+		checked.Write(said...)
+	}
+	return nil
+}
+
+// noHTTP begins a warning at each start: the server's HTTP API serves Nexus only, which Consign does not use.
+const noHTTP = "HTTP API port has not been set."
+
+func errorOf(fields []zapcore.Field) error {
+	for _, field := range fields {
+		if err, ok := field.Interface.(error); ok && field.Type == zapcore.ErrorType {
+			return err
+		}
+	}
+	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/client"
@@ -124,10 +123,6 @@ func count(t *testing.T, path, kind string) (n int) {
 	defer db.Close()
 	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_master WHERE tbl_name = 'executions_visibility' AND type = ?", kind).Scan(&n))
 	return n
-}
-
-func execution(id string) *commonpb.WorkflowExecution {
-	return &commonpb.WorkflowExecution{WorkflowId: id}
 }
 
 func indexed(name, kind string) map[string]enums.IndexedValueType {

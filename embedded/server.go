@@ -129,6 +129,7 @@ func (s *Server) stop(ctx context.Context) error {
 		s.ports.ui.Close()
 	}
 	if s.temporal != nil {
+		s.log.stopping.Store(true)
 		stopped := make(chan error, 1)
 		go func() { stopped <- s.log.guard(s.temporal.Stop) }()
 		select {

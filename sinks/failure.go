@@ -1,10 +1,13 @@
 package sinks
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,46 +57,70 @@ func Label(err error, label string) error { return &failure{err: err, label: lab
 
 // Classify reads what err says about itself. Everything that does not say otherwise is transient.
 func Classify(err error) Failure {
-	result := Failure{Message: clip(err.Error())}
-	for e := err; e != nil; {
-		var f *failure
-		if !errors.As(e, &f) {
-			break
-		}
-		result.Permanent = result.Permanent || f.permanent
-		result.Busy = result.Busy || f.busy
-		result.After = max(result.After, f.after)
-		if result.Label == "" {
-			result.Label = f.label
-		}
-		e = f.err
+	if err == nil {
+		return Failure{}
 	}
+	result := Failure{Message: clip(err.Error())}
+	result.read(err)
 	if result.Label == "" {
 		result.Label = label(err)
 	}
 	return result
 }
 
+// read adds the marks in the tree of err, the outermost first.
+func (f *Failure) read(err error) {
+	if mark, ok := err.(*failure); ok {
+		f.Permanent = f.Permanent || mark.permanent
+		f.Busy = f.Busy || mark.busy
+		f.After = max(f.After, mark.after)
+		f.Label = cmp.Or(f.Label, mark.label)
+	}
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		f.read(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range wrapper.Unwrap() {
+			f.read(one)
+		}
+	}
+}
+
+// label names the causes that are common to many kinds of sink.
 func label(err error) string {
 	var dns *net.DNSError
 	var timeout interface{ Timeout() bool }
+	is := func(causes ...error) bool {
+		return slices.ContainsFunc(causes, func(cause error) bool { return errors.Is(err, cause) })
+	}
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+	case is(context.DeadlineExceeded, os.ErrDeadlineExceeded),
+		errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout"
-	case errors.Is(err, context.Canceled):
+	case is(context.Canceled):
 		return "interrupted"
-	case errors.As(err, &dns):
+	case errors.As(err, &dns) && dns.IsNotFound:
 		return "name not found"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "timeout"
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case dns != nil:
+		return "name lookup failed"
+	case is(syscall.ECONNREFUSED):
 		return "connection refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case is(syscall.ECONNRESET, io.EOF, io.ErrUnexpectedEOF):
 		return "connection reset"
-	case errors.Is(err, syscall.ENOSPC):
+	case is(syscall.EPIPE):
+		return "broken pipe"
+	case is(syscall.EHOSTUNREACH, syscall.ENETUNREACH):
+		return "unreachable"
+	case is(syscall.ENOSPC, syscall.EDQUOT):
 		return "no space left"
-	case errors.Is(err, os.ErrPermission):
+	case is(syscall.EROFS):
+		return "read-only file system"
+	case is(syscall.EIO):
+		return "input/output error"
+	case is(os.ErrPermission):
 		return "permission denied"
+	case is(os.ErrNotExist):
+		return "not found"
 	}
 	return "error"
 }

@@ -3,6 +3,7 @@ package file_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,7 +59,7 @@ func appendUntilKilled(path, prefix string) error {
 		return err
 	}
 	failed := make(chan error)
-	for g := range 3 {
+	for g := range 2 {
 		go func() {
 			for n := 0; ; n++ {
 				batch := largeBatch(fmt.Sprintf("%s-%d-%06d", prefix, g, n))
@@ -78,23 +80,24 @@ func appendUntilKilled(path, prefix string) error {
 func TestDeliver_ProcessesThatShareAFileAreKilled_LeaveNoHalfLineAndLoseNothing(t *testing.T) {
 	t.Parallel()
 	// Not every kill hits a write: rounds go on until enough have.
-	const rounds, enough, processes = 30, 4, 3
+	const rounds, enough, processes = 20, 3, 3
 	path := filepath.Join(t.TempDir(), "results.ndjson")
 	survivor := open(t, file.Config{Path: path, Sync: new(false)})
 	torn := 0
 	for round := 0; round < rounds && torn < enough; round++ {
 		var workers []*worker
+		group := 0
 		for p := range processes {
-			workers = append(workers, start(t, path, fmt.Sprintf("%02d-%d", round, p)))
+			w := start(t, path, fmt.Sprintf("%02d-%d", round, p), group)
+			group = cmp.Or(group, w.command.Process.Pid)
+			workers = append(workers, w)
 		}
 		for _, w := range workers {
 			w.waitForReports(t, 1)
 		}
 		waitForHalfALine(t, path)
 		var reported []string
-		for _, w := range workers {
-			require.NoError(t, w.command.Process.Kill())
-		}
+		require.NoError(t, syscall.Kill(-group, syscall.SIGKILL), "all at once")
 		for _, w := range workers {
 			reported = append(reported, w.reported()...)
 		}
@@ -142,13 +145,16 @@ type worker struct {
 	ids     []string
 }
 
-func start(t *testing.T, path, prefix string) *worker {
+// start starts a worker in a process group, 0 being a new one. It ends by itself when nobody reads
+// its standard output any more.
+func start(t *testing.T, path, prefix string, group int) *worker {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	w := &worker{command: exec.Command(self), seen: make(chan struct{}, 1<<16), ended: make(chan struct{})}
 	w.command.Env = append(os.Environ(), pathVariable+"="+path, prefixVariable+"="+prefix)
 	w.command.Stderr = os.Stderr
+	w.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: group}
 	output, err := w.command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, w.command.Start())

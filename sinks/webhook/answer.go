@@ -55,7 +55,10 @@ func judge(response *http.Response, origin string, hide func(string) string, now
 		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer))
 		return nil
 	}
-	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	var answer []byte
+	if status != http.StatusSwitchingProtocols { // its body is the bare connection, which no context closes
+		answer, _ = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	}
 
 	message := fmt.Sprintf("POST %s: answered %d", origin, status)
 	if text := http.StatusText(status); text != "" {

@@ -1,6 +1,9 @@
 package webhook
 
 import (
+	"go/parser"
+	"go/token"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,17 +34,17 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 		{Config{URL: good, Secret: config.NewSecret("whsec_c2hvcnQ=")}, "secret", "holds 5 bytes"},
 		{Config{URL: good, Secret: config.NewSecret(password)}, "secret", "openssl"},
 		{Config{URL: good, Secret: config.NewSecret("whsk_" + key)}, "secret", "asymmetric"},
-		{Config{URL: good, Headers: map[string]string{"webhook-ID": token}}, "headers.webhook-ID", "Consign itself"},
-		{Config{URL: good, Headers: map[string]string{"host": token}}, "headers.host", "Consign itself"},
-		{Config{URL: good, Headers: map[string]string{"bad name": token}}, "headers.bad name", "not a header name"},
-		{Config{URL: good, Headers: map[string]string{"X-A": token + "\n"}}, "headers.X-A", "line break"},
-		{Config{URL: good, Headers: map[string]string{"X-A": token, "x-a": token}}, "headers.x-a", "X-A"},
+		{Config{URL: good, Headers: map[string]string{"webhook-ID": bearer}}, "headers.webhook-ID", "Consign itself"},
+		{Config{URL: good, Headers: map[string]string{"host": bearer}}, "headers.host", "Consign itself"},
+		{Config{URL: good, Headers: map[string]string{"bad name": bearer}}, "headers.bad name", "not a header name"},
+		{Config{URL: good, Headers: map[string]string{"X-A": bearer + "\n"}}, "headers.X-A", "line break"},
+		{Config{URL: good, Headers: map[string]string{"X-A": bearer, "x-a": bearer}}, "headers.x-a", "X-A"},
 	} {
 		var fields []string
 		test.config.Validate(func(field, problem string) {
 			fields = append(fields, field)
 			require.Contains(t, problem, test.remedy)
-			for _, secret := range []string{password, token, key} {
+			for _, secret := range []string{password, bearer, key} {
 				require.NotContains(t, problem, secret)
 			}
 		})
@@ -49,4 +52,31 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 		_, err := New(test.config)
 		require.ErrorContains(t, err, "webhook."+test.field+": ")
 	}
+}
+
+func TestConfig_ExampleOfThePackage_IsAConfiguration(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "webhook.go", nil, parser.ParseComments|parser.PackageClauseOnly)
+	require.NoError(t, err)
+	var example strings.Builder
+	for line := range strings.Lines(file.Doc.Text()) {
+		if code, indented := strings.CutPrefix(line, "\t"); indented {
+			example.WriteString(code)
+		}
+	}
+	environment := map[string]string{"SLACK_URL": "https://example.com/" + password, "SLACK_SECRET": key, "SLACK_TOKEN": bearer}
+	parsed, err := config.Parse("example.yaml", []byte(example.String()), []config.Kind{Kind()}, func(name string) (string, bool) {
+		value, found := environment[name]
+		return value, found
+	})
+	require.NoError(t, err)
+	require.Len(t, parsed.Sinks, 1)
+	require.Equal(t, "webhook", parsed.Sinks[0].Kind)
+	settings := parsed.Sinks[0].Settings.(*Config)
+	require.Equal(t, environment["SLACK_URL"], settings.URL)
+	require.Equal(t, key, settings.Secret.Reveal())
+	require.Equal(t, map[string]string{"Authorization": "Bearer " + bearer}, settings.Headers)
+	sink, err := settings.Open(t.Context(), parsed.Sinks[0].Name)
+	require.NoError(t, err)
+	require.NoError(t, sink.Close(t.Context()))
 }

@@ -172,6 +172,17 @@ func TestDeliver_AnAcceptedResultWhoseAnswerBreaksOff_IsDelivered(t *testing.T) 
 	require.NoError(t, attempt(t, open(t, address), delivery(`{}`)))
 }
 
+func TestDeliver_AnAnswerThatTakesTheConnectionOver_IsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	address := raw(t, func(c net.Conn) {
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
+		_, _ = io.Copy(io.Discard, c)
+	})
+	failure := refused(t, attempt(t, open(t, address), delivery(`{}`)))
+	require.True(t, failure.Permanent)
+	require.Equal(t, "http 101", failure.Label)
+}
+
 func TestDeliver_ACertificateThatNobodySigned_SaysSo(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())

@@ -23,7 +23,7 @@ import (
 const (
 	key      = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	password = "B0DEADBEEF0" // stands in the URL, as Slack's does
-	token    = "xoxb-token-of-header"
+	bearer   = "xoxb-token-of-header"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -120,7 +120,7 @@ func open(t *testing.T, address string) *Sink {
 	sink, err := New(Config{
 		URL:     address,
 		Secret:  config.NewSecret(key),
-		Headers: map[string]string{"Authorization": "Bearer " + token},
+		Headers: map[string]string{"Authorization": "Bearer " + bearer},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sink.Close(t.Context())) })
@@ -148,7 +148,7 @@ func refused(t *testing.T, err error) sinks.Failure {
 	t.Helper()
 	require.Error(t, err)
 	failure := sinks.Classify(err)
-	for _, secret := range []string{password, token, key} {
+	for _, secret := range []string{password, bearer, key} {
 		require.NotContains(t, err.Error(), secret)
 		require.NotContains(t, failure.Message, secret)
 		require.NotContains(t, failure.Label, secret)

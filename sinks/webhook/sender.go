@@ -58,7 +58,7 @@ func NewSender(secret config.Secret, guard Guard) (*Sender, error) {
 func (s *Sender) Post(ctx context.Context, address, id string, first time.Time, body []byte, headers map[string]string) error {
 	target, err := endpoint(address)
 	if err != nil {
-		return sinks.Permanent(sinks.Label(fmt.Errorf("POST: url %w", err), "bad url"))
+		return sinks.Permanent(sinks.Label(fmt.Errorf("POST: url: %w", err), "bad url"))
 	}
 	origin, hide := target.Scheme+"://"+target.Host, hider(target, headers)
 	if s.closed.Load() {

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -34,17 +33,10 @@ func newTransport(guard Guard, resolver *net.Resolver) *http.Transport {
 	}
 }
 
-// proxy finds proxies as curl does, by HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+// proxy finds the proxy of a URL as curl does, by HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 func proxy() func(*http.Request) (*url.URL, error) {
 	find := httpproxy.FromEnvironment().ProxyFunc()
-	return func(request *http.Request) (*url.URL, error) {
-		proxy, err := find(request.URL)
-		if err != nil {
-			// The error shows the variable's value, in which a password may stand.
-			return nil, errors.New("the environment variable HTTP_PROXY or HTTPS_PROXY is not a URL")
-		}
-		return proxy, nil
-	}
+	return func(request *http.Request) (*url.URL, error) { return find(request.URL) }
 }
 
 const module = "github.com/consign-dev/consign"

@@ -51,7 +51,7 @@ func TestSink(t *testing.T) {
 				}
 			},
 			Refuse:  func(id string) { unwanted.Store(id) },
-			Secrets: []string{password, token, key},
+			Secrets: []string{password, bearer, key},
 		}
 	}})
 }
@@ -72,7 +72,7 @@ func TestDeliver_OneResult_IsASignedPostOfTheEnvelope(t *testing.T) {
 	require.Equal(t, d.ID, request.header.Get("webhook-id"))
 	require.Equal(t, fmt.Sprint(d.First.Unix()), request.header.Get("webhook-timestamp"))
 	require.Regexp(t, `^v1,`, request.header.Get("webhook-signature"))
-	require.Equal(t, "Bearer "+token, request.header.Get("Authorization"))
+	require.Equal(t, "Bearer "+bearer, request.header.Get("Authorization"))
 }
 
 func TestDeliver_NoSecret_SendsIdAndTimestampUnsigned(t *testing.T) {

@@ -1,0 +1,39 @@
+package all_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/all"
+)
+
+func TestKinds_EachIsAFolderAndOpensSinks(t *testing.T) {
+	t.Parallel()
+	names := make(map[string]bool)
+	for _, kind := range all.Kinds() {
+		require.False(t, names[kind.Name], "%s is there twice", kind.Name)
+		names[kind.Name] = true
+		require.NotEmpty(t, kind.Summary, kind.Name)
+		require.Implements(t, (*sinks.Settings)(nil), kind.New())
+		require.DirExists(t, filepath.Join("..", kind.Name))
+	}
+}
+
+func TestKinds_EveryFolderOfASink_IsThere(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{"all": true, "sinktest": true}
+	for _, kind := range all.Kinds() {
+		known[kind.Name] = true
+	}
+	folders, err := os.ReadDir("..")
+	require.NoError(t, err)
+	for _, folder := range folders {
+		if folder.IsDir() {
+			require.True(t, known[folder.Name()], "sinks/%s is not in all.Kinds", folder.Name())
+		}
+	}
+}

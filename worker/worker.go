@@ -1,0 +1,205 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	sdk "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"go.uber.org/zap"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/webhook"
+	"github.com/consign-dev/consign/workflows"
+)
+
+// DefaultDrain is how long Stop waits for attempts under way: 10 seconds, the default timeout of one.
+const DefaultDrain = 10 * time.Second
+
+// Options of a worker.
+type Options struct {
+	// Temporal to work for. Required.
+	Temporal client.Client
+	// Namespace of that client. Default "default".
+	Namespace string
+	// Config with the sinks. Required.
+	Config *config.Config
+	// Drain is how long Stop lets attempts under way finish. What is not over by then is left to
+	// Temporal, which has it tried again. Default [DefaultDrain].
+	Drain time.Duration
+	// Registry for metrics. Default: a new one.
+	Registry *prometheus.Registry
+	// Log. Default: it says nothing.
+	Log *zap.Logger
+}
+
+// Worker is a running worker.
+type Worker struct {
+	options Options
+	gates   map[string]*activities.Gate
+	acks    *webhook.Sender
+	workers []sdk.Worker
+	log     *zap.Logger
+}
+
+// Start opens the sinks and begins to work. The error names every sink that could not be opened, or
+// is [consign.ErrNotSetUp] when the namespace lacks what Consign needs.
+func Start(ctx context.Context, o Options) (*Worker, error) {
+	o.setDefaults()
+	w := &Worker{options: o, gates: map[string]*activities.Gate{}, log: o.Log}
+	metrics := activities.NewMetrics(o.Registry)
+	if err := w.open(ctx, metrics); err != nil {
+		return nil, errors.Join(err, w.close(ctx))
+	}
+	if err := consign.CheckSetup(ctx, o.Temporal, o.Namespace); err != nil {
+		return nil, errors.Join(err, w.close(ctx))
+	}
+	o.Registry.MustRegister(newBacklog(o.Temporal, o.Namespace, o.Config.Sinks))
+	acts := &activities.Activities{
+		Config: o.Config, Gates: w.gates, Temporal: o.Temporal, Acks: w.acks, Metrics: metrics, Log: o.Log,
+	}
+	w.workers = append(w.workers, w.main(acts))
+	for _, sink := range o.Config.Sinks {
+		worker, err := w.sink(acts, w.gates[sink.Name])
+		if err != nil {
+			return nil, errors.Join(err, w.close(ctx))
+		}
+		w.workers = append(w.workers, worker)
+	}
+	for i, worker := range w.workers {
+		if err := worker.Start(); err != nil {
+			w.workers = w.workers[:i]
+			return nil, errors.Join(fmt.Errorf("starting the worker: %w", err), w.Stop(ctx))
+		}
+	}
+	o.Log.Info("worker started", zap.Int("sinks", len(o.Config.Sinks)), zap.String("namespace", o.Namespace))
+	return w, nil
+}
+
+func (o *Options) setDefaults() {
+	if o.Namespace == "" {
+		o.Namespace = client.DefaultNamespace
+	}
+	if o.Drain == 0 {
+		o.Drain = DefaultDrain
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+}
+
+// Gate of a sink; nil if there is none of that name.
+func (w *Worker) Gate(sink string) *activities.Gate { return w.gates[sink] }
+
+// Registry that holds the worker's metrics.
+func (w *Worker) Registry() *prometheus.Registry { return w.options.Registry }
+
+// open opens every sink, and names all that cannot be opened.
+func (w *Worker) open(ctx context.Context, metrics *activities.Metrics) error {
+	var problems []error
+	for _, settings := range w.options.Config.Sinks {
+		kind, ok := settings.Settings.(sinks.Settings)
+		if !ok {
+			problems = append(problems, fmt.Errorf("sink %s: kind %s cannot be opened", settings.Name, settings.Kind))
+			continue
+		}
+		sink, err := kind.Open(ctx, settings.Name)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("sinks.%s.%s: %w", settings.Name, settings.Kind, err))
+			continue
+		}
+		w.gates[settings.Name] = activities.NewGate(settings, sink, metrics)
+	}
+	guard := webhook.GuardDefault
+	if p := w.options.Config.Acks.Private; p != nil && !*p {
+		guard = webhook.GuardStrict
+	}
+	var err error
+	if w.acks, err = webhook.NewSender(w.options.Config.Acks.Secret, guard); err != nil {
+		problems = append(problems, fmt.Errorf("acks.%w", err))
+	}
+	return errors.Join(problems...)
+}
+
+// main works on workflows and on every activity but the queued attempts.
+func (w *Worker) main(acts *activities.Activities) sdk.Worker {
+	worker := sdk.New(w.options.Temporal, consign.TaskQueue, sdk.Options{
+		// 64 results in flight are worked on at once by eager starts; pollers serve the rest.
+		MaxConcurrentWorkflowTaskPollers: 8,
+		MaxConcurrentActivityTaskPollers: 4,
+		WorkerStopTimeout:                w.options.Drain,
+		DisableRegistrationAliasing:      true,
+		OnFatalError:                     func(err error) { w.log.Error("worker failed", zap.Error(err)) },
+	})
+	worker.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: consign.DeliverWorkflow})
+	worker.RegisterWorkflowWithOptions(workflows.DeadLetter, workflow.RegisterOptions{Name: consign.DeadLetterWorkflow})
+	worker.RegisterActivityWithOptions(acts.Route, activity.RegisterOptions{Name: consign.RouteActivity})
+	worker.RegisterActivityWithOptions(acts.Deliver, activity.RegisterOptions{Name: consign.DeliverActivity})
+	worker.RegisterActivityWithOptions(acts.Park, activity.RegisterOptions{Name: consign.ParkActivity})
+	worker.RegisterActivityWithOptions(acts.Ack, activity.RegisterOptions{Name: consign.AckActivity})
+	return worker
+}
+
+// sink works on the queued attempts of one sink.
+func (w *Worker) sink(acts *activities.Activities, gate *activities.Gate) (sdk.Worker, error) {
+	tuner, err := tuner(gate)
+	if err != nil {
+		return nil, fmt.Errorf("sink %s: %w", gate.Name(), err)
+	}
+	worker := sdk.New(w.options.Temporal, consign.SinkQueue(gate.Name()), sdk.Options{
+		Tuner:                            tuner,
+		MaxConcurrentActivityTaskPollers: min(4, gate.Settings().Concurrency),
+		DisableWorkflowWorker:            true,
+		WorkerStopTimeout:                w.options.Drain,
+		DisableRegistrationAliasing:      true,
+		OnFatalError:                     func(err error) { w.log.Error("worker failed", zap.String("sink", gate.Name()), zap.Error(err)) },
+	})
+	worker.RegisterActivityWithOptions(acts.Deliver, activity.RegisterOptions{Name: consign.DeliverActivity})
+	return worker, nil
+}
+
+// Stop takes no more work, lets attempts under way finish within the drain time, and closes the
+// sinks. What is not over by then, or when ctx is over, Temporal has tried again by another worker.
+func (w *Worker) Stop(ctx context.Context) error {
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		var all sync.WaitGroup
+		for _, worker := range w.workers {
+			all.Go(worker.Stop)
+		}
+		all.Wait()
+	}()
+	select {
+	case <-stopped:
+	case <-ctx.Done():
+		w.log.Warn("left attempts under way to Temporal", zap.Error(ctx.Err()))
+	}
+	w.log.Info("worker stopped")
+	return w.close(context.WithoutCancel(ctx))
+}
+
+func (w *Worker) close(ctx context.Context) error {
+	var problems []error
+	for name, gate := range w.gates {
+		if err := gate.Close(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("closing sink %s: %w", name, err))
+		}
+	}
+	if w.acks != nil {
+		w.acks.Close()
+	}
+	return errors.Join(problems...)
+}
