@@ -130,6 +130,7 @@ sinks:
   one: &one
     webhook: &hook {url: "https://a", port: 1}
     retry: &retry {max: 4}
+    concurrency: 9
   two: {<<: *one, concurrency: 2, retry: {<<: *retry, backoff: 1s}}
   three: {webhook: *hook}
 `)
@@ -137,6 +138,7 @@ sinks:
 	require.Equal(t, "webhook", c.Sinks[1].Kind)
 	require.Equal(t, 2, c.Sinks[1].Concurrency)
 	require.Equal(t, 4, *c.Sinks[1].Retry.Max)
+	require.Equal(t, time.Second, c.Sinks[1].Retry.Backoff)
 	require.Equal(t, uint16(1), c.Sinks[2].Settings.(*hook).Port)
 }
 

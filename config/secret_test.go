@@ -17,7 +17,9 @@ import (
 func TestSecret_InNoPrint_ShowsItself(t *testing.T) {
 	t.Parallel()
 	secret := config.NewSecret("hunter2")
-	type exported struct{ S config.Secret }
+	type exported struct {
+		S config.Secret `json:"s"`
+	}
 	type hidden struct{ s config.Secret }
 	for _, value := range []any{
 		secret, &secret,
@@ -43,8 +45,8 @@ func TestSecret_InNoPrint_ShowsItself(t *testing.T) {
 	}
 	asJSON, err := json.Marshal(exported{secret})
 	require.NoError(t, err)
-	require.JSONEq(t, `{"S":"••••"}`, string(asJSON))
-	require.Equal(t, "••••", fmt.Sprint(secret))
+	require.JSONEq(t, `{"s":"••••"}`, string(asJSON))
+	require.Equal(t, "••••", secret.String())
 	require.Equal(t, "hunter2", secret.Reveal())
 }
 
@@ -53,14 +55,14 @@ func TestSecret_Empty_IsZeroAndPrintsNothing(t *testing.T) {
 	require.Equal(t, config.Secret{}, config.NewSecret(""))
 	require.True(t, config.Secret{}.IsZero())
 	require.False(t, config.NewSecret("x").IsZero())
-	require.Empty(t, fmt.Sprint(config.Secret{}))
+	require.Empty(t, config.Secret{}.String())
 	require.Empty(t, config.Secret{}.Reveal())
 }
 
 func TestParse_SecretFile_LosesOneLineBreakAndNothingElse(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secret")
-	for content, want := range map[string]string{"x": "x", "x\n": "x", "x\r\n": "x", "x\n\n": "x\n", " x \n": " x ", "$y${Z}\n": "$y${Z}"} {
+	for content, want := range map[string]string{"x": "x", "x\n": "x", "x\r\n": "x", "x\n\n": "x\n", "\tx \n": "\tx ", "$y${Z}\n": "$y${Z}"} {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		c, err := parse(`acks: {secret: {file: "${DIR}/secret"}}`, "DIR", filepath.Dir(path))
 		require.NoError(t, err)

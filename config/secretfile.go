@@ -87,8 +87,7 @@ func readSecret(name string) (string, error) {
 
 // bare takes the file's name out of an error.
 func bare(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}
 	return err

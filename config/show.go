@@ -110,8 +110,7 @@ func (e encoder) encode(v reflect.Value, path string) *node {
 		}
 		return text
 	}
-	if v.Type() == secretType {
-		secret, _ := v.Interface().(Secret)
+	if secret, ok := reflect.TypeAssert[Secret](v); ok {
 		return &node{shape: scalar, text: secret.String(), quoted: true}
 	}
 	switch v.Kind() {
@@ -140,9 +139,12 @@ func (e encoder) encode(v reflect.Value, path string) *node {
 // text of a string that came through no variable. What is not in the file was derived by the kind,
 // and so may hold a part of something that must not be shown.
 func (e encoder) text(text, path string) *node {
-	shown := literal(text)
+	shown := text
 	if written, found := e.literals[path]; !found || written != text {
-		shown = e.redact(shown)
+		shown = e.redact(text)
+	}
+	if shown == text {
+		shown = literal(text)
 	}
 	return &node{shape: scalar, text: shown, quoted: true}
 }

@@ -34,7 +34,7 @@ acks: {secret: "${KEY}"}
 
 func parseShown(t *testing.T, source, dir string) *config.Config {
 	t.Helper()
-	c, err := parse(source, "TIMEOUT", "1h30m", "TOKEN", "t0k3n", "DIR", dir, "KEY", "th3k3y", "PORT", "8080")
+	c, err := parse(source, "TIMEOUT", "1h30m", "TOKEN", "t0k$3n", "DIR", dir, "KEY", "th3k3y", "PORT", "8080")
 	require.NoError(t, err)
 	return c
 }
@@ -95,7 +95,7 @@ func TestConfig_InNoPrint_ShowsSecretsOrVariables(t *testing.T) {
 		prints = append(prints, string(asJSON))
 	}
 	for _, printed := range prints {
-		for _, secret := range []string{"t0k3n", "th3k3y", "f1l3", dir} {
+		for _, secret := range []string{"t0k$3n", "t0k$$3n", "th3k3y", "f1l3", dir} {
 			require.NotContains(t, printed, secret)
 		}
 	}

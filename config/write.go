@@ -72,8 +72,8 @@ func quote(text string) string {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	if encoder.Encode(text) != nil { // strings always encode
-		return `""`
+	if err := encoder.Encode(text); err != nil {
+		return `""` // never: every string can be encoded
 	}
 	return strings.TrimSuffix(out.String(), "\n")
 }

@@ -53,5 +53,5 @@ func TestServerLog_PassesOnWhatIsUnusual(t *testing.T) {
 	require.Equal(t, 1, seen.Len())
 	require.Equal(t, "disk is slow", seen.All()[0].Message)
 	require.Equal(t, "temporal", seen.All()[0].LoggerName)
-	require.Equal(t, map[string]any{"error": "why", "error-type": "errors.errorString"}, seen.All()[0].ContextMap())
+	require.Equal(t, map[string]any{"error": "why"}, seen.All()[0].ContextMap())
 }

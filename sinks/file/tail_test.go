@@ -51,7 +51,7 @@ func TestDeliver_UnendedLastLine_IsCutIfTornAndElseKept(t *testing.T) {
 func TestDeliver_UnendedLineTooLongToBeOurs_IsKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "results.ndjson")
-	foreign := "{\"b\":\"" + strings.Repeat("x", 17<<20)
+	foreign := "{\"b\":\"" + strings.Repeat("{", 17<<20)
 	require.NoError(t, os.WriteFile(path, []byte(foreign), 0o644))
 	sink := open(t, file.Config{Path: path})
 

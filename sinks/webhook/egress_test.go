@@ -22,7 +22,7 @@ func TestGuard_EachAddress_IsRefusedOrNot(t *testing.T) {
 		"169.254.169.254": always, "169.254.170.2": always, "169.254.0.1": always,
 		"::ffff:169.254.169.254": always, "64:ff9b::a9fe:a9fe": always, "2002:a9fe:a9fe::1": always,
 		"fe80::1": always, "fe80::1%eth0": always, "febf::1": always, "ff02::1": always, "224.0.0.1": always,
-		"fd00:ec2::254": always, "fd00:ec2::23": always, "fd20:ce::254": always,
+		"fd00:ec2::254": always, "fd00:ec2::254%eth0": always, "fd00:ec2::23": always, "fd20:ce::254": always,
 		"100.100.100.200": always, "::ffff:100.100.100.200": always, "168.63.129.16": always, "192.0.0.192": always,
 
 		"127.0.0.1": strictly, "127.9.9.9": strictly, "::1": strictly, "::ffff:127.0.0.1": strictly, "64:ff9b::7f00:1": strictly,

@@ -142,7 +142,7 @@ func TestDeliver_AReceiverThatBreaksOff_IsTransient(t *testing.T) {
 		"closes without a word": func(net.Conn) {},
 		"resets":                reset,
 		"closes half way":       func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Le") },
-		"speaks no HTTP":        func(c net.Conn) { _, _ = io.WriteString(c, "220 POST /services/"+password+" ESMTP\r\n\r\n") },
+		"speaks no HTTP":        func(c net.Conn) { _, _ = io.WriteString(c, "/services/"+password+"\r\n\r\n") },
 		"endless headers": func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 			for {
@@ -156,8 +156,11 @@ func TestDeliver_AReceiverThatBreaksOff_IsTransient(t *testing.T) {
 			t.Parallel()
 			failure := refused(t, attempt(t, open(t, raw(t, talk)), delivery(`{}`)))
 			require.False(t, failure.Permanent, failure.Message)
-			if name == "resets" {
+			switch name {
+			case "resets":
 				require.Equal(t, "connection reset", failure.Label)
+			case "speaks no HTTP":
+				require.Contains(t, failure.Message, "[hidden]")
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -138,7 +139,9 @@ func delivery(data string) sinks.Delivery {
 // attempt delivers one result.
 func attempt(t *testing.T, sink *Sink, d sinks.Delivery) error {
 	t.Helper()
-	errs := sink.Deliver(t.Context(), []sinks.Delivery{d})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	errs := sink.Deliver(ctx, []sinks.Delivery{d})
 	require.Len(t, errs, 1)
 	return errs[0]
 }

@@ -1,0 +1,228 @@
+package acceptance
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/embedded"
+	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/all"
+	"github.com/consign-dev/consign/worker"
+)
+
+// server is the one that every test of this package shares.
+var server *embedded.Server
+
+func TestMain(m *testing.M) {
+	ctx := context.Background()
+	var err error
+	server, err = embedded.Start(ctx, embedded.Options{Ephemeral: true, Port: embedded.AnyPort, UIPort: embedded.AnyPort})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	stop, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if err := server.Stop(stop); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// patience is how long a test waits for what must come: far more than it takes.
+const patience = 60 * time.Second
+
+// stage is a namespace with a worker of its own.
+type stage struct {
+	*testing.T
+	ctx       context.Context
+	namespace string
+	temporal  client.Client
+	client    *consign.Client
+	sinks     map[string]*script
+	config    *config.Config
+	worker    *worker.Worker
+}
+
+var namespaces atomic.Int64
+
+// newStage makes a namespace and a client, and no worker yet.
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	t.Cleanup(cancel)
+	s := &stage{T: t, ctx: ctx, namespace: fmt.Sprintf("test-%d", namespaces.Add(1)), sinks: map[string]*script{}}
+	options, err := consign.Options{Address: server.Address(), Namespace: s.namespace}.ClientOptions()
+	require.NoError(t, err)
+	s.temporal, err = client.NewLazyClient(options)
+	require.NoError(t, err)
+	t.Cleanup(s.temporal.Close)
+	_, err = consign.Setup(ctx, s.temporal, s.namespace, 0)
+	require.NoError(t, err)
+	s.client = consign.NewClient(s.temporal)
+	return s
+}
+
+// perform starts a worker with the configuration. A sink of kind "script" behaves as its script says.
+func perform(t *testing.T, yaml string) *stage {
+	t.Helper()
+	s := newStage(t)
+	s.start(yaml)
+	return s
+}
+
+func (s *stage) start(yaml string) {
+	s.Helper()
+	kinds := append(all.Kinds(), config.Kind{Name: "script", New: func() config.Settings { return &scripted{stage: s} }})
+	parsed, err := config.Parse("test.yaml", []byte(yaml), kinds, os.LookupEnv)
+	require.NoError(s, err)
+	s.config = parsed
+	for _, sink := range parsed.Sinks {
+		if s.sinks[sink.Name] == nil {
+			s.sinks[sink.Name] = &script{}
+		}
+	}
+	w, err := worker.Start(s.ctx, worker.Options{
+		Temporal: s.temporal, Namespace: s.namespace, Config: parsed, Drain: 5 * time.Second,
+		Log: zaptest.NewLogger(s, zaptest.Level(zap.WarnLevel)),
+	})
+	require.NoError(s, err)
+	s.worker = w
+	s.Cleanup(s.stop)
+}
+
+func (s *stage) stop() {
+	if s.worker == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	require.NoError(s, s.worker.Stop(ctx))
+	s.worker = nil
+}
+
+// submit hands over one result of the source "test".
+func (s *stage) submit(id, data string, options ...consign.SubmitOption) *consign.Handle {
+	s.Helper()
+	handle, err := s.client.Submit(s.ctx, consign.Result{Source: "test", ID: id, Type: "detection", Data: []byte(data)}, options...)
+	require.NoError(s, err)
+	return handle
+}
+
+// wait returns the receipt of a submitted result.
+func (s *stage) wait(handle *consign.Handle) consign.Receipt {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	receipt, err := handle.Wait(ctx)
+	require.NoError(s, err)
+	return receipt
+}
+
+// eventually waits for a condition.
+func (s *stage) eventually(condition func() bool, what string) {
+	s.Helper()
+	require.Eventually(s, condition, patience, 20*time.Millisecond, what)
+}
+
+// record asks a dead letter for its record.
+func (s *stage) record(id string) consign.Record {
+	s.Helper()
+	answer, err := s.temporal.QueryWorkflow(s.ctx, id, "", consign.RecordQuery)
+	require.NoError(s, err)
+	var record consign.Record
+	require.NoError(s, answer.Get(&record))
+	return record
+}
+
+func (s *stage) signal(id, name string, argument any) {
+	s.Helper()
+	require.NoError(s, s.temporal.SignalWorkflow(s.ctx, id, "", name, argument))
+}
+
+// script is a sink that does what a test tells it to.
+type script struct {
+	mu       sync.Mutex
+	answer   func(attempt int, d sinks.Delivery) error
+	attempts []sinks.Delivery
+	taken    []sinks.Delivery
+}
+
+// answers sets what the sink says to each delivery. attempt counts the tries of that result.
+func (k *script) answers(answer func(attempt int, d sinks.Delivery) error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.answer = answer
+}
+
+// tries are all deliveries that were attempted, took those that the sink took.
+func (k *script) tries() []sinks.Delivery {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]sinks.Delivery(nil), k.attempts...)
+}
+
+func (k *script) took() []sinks.Delivery {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]sinks.Delivery(nil), k.taken...)
+}
+
+// Deliver implements sinks.Sink.
+func (k *script) Deliver(_ context.Context, batch []sinks.Delivery) []error {
+	errs := make([]error, len(batch))
+	for i, d := range batch {
+		k.mu.Lock()
+		attempt := 1
+		for _, before := range k.attempts {
+			if before.ID == d.ID {
+				attempt++
+			}
+		}
+		k.attempts = append(k.attempts, d)
+		answer := k.answer
+		k.mu.Unlock()
+		if answer != nil {
+			errs[i] = answer(attempt, d)
+		}
+		if errs[i] == nil {
+			k.mu.Lock()
+			k.taken = append(k.taken, d)
+			k.mu.Unlock()
+		}
+	}
+	return errs
+}
+
+func (k *script) Close(context.Context) error { return nil }
+
+type scripted struct {
+	stage *stage `yaml:"-"`
+}
+
+func (*scripted) SetDefaults()               {}
+func (*scripted) Validate(func(_, _ string)) {}
+func (k *scripted) Open(_ context.Context, name string) (sinks.Sink, error) {
+	return k.stage.sinks[name], nil
+}
+
+// indent puts text under a YAML key.
+func indent(text string) string { return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ") }
+
+var _ = goleak.IgnoreCurrent
+var _ = indent
