@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
@@ -220,9 +218,3 @@ func (*scripted) Validate(func(_, _ string)) {}
 func (k *scripted) Open(_ context.Context, name string) (sinks.Sink, error) {
 	return k.stage.sinks[name], nil
 }
-
-// indent puts text under a YAML key.
-func indent(text string) string { return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ") }
-
-var _ = goleak.IgnoreCurrent
-var _ = indent

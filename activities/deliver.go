@@ -123,9 +123,6 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	}
 	defer leave()
 	number := in.Made + int(info.Attempt)
-	if number > 1 {
-		a.Metrics.retries.WithLabelValues(gate.Name()).Inc()
-	}
 	outcome, skipped := a.attempt(ctx, gate, in, number, in.Policy.Timeout.Duration())
 	if skipped != nil {
 		return Outcome{Skipped: skipped.Error(), Failures: all(in), Made: before, Attempts: log}, nil
@@ -160,6 +157,9 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 	errs, err := gate.deliver(ctx, batch, max(in.Policy.BatchMax, 1), in.Policy.Backoff.Duration())
 	if err != nil {
 		return Outcome{}, err
+	}
+	if number > 1 {
+		a.Metrics.retries.WithLabelValues(gate.Name()).Inc()
 	}
 	outcome := Outcome{}
 	var asked time.Duration

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
@@ -27,10 +28,16 @@ type serverLog struct {
 
 func newServerLog() *serverLog { return &serverLog{failed: make(chan error, 1)} }
 
+// The same message is passed on this often a minute: under overload the server warns at each slow call.
+const sameMessages = 3
+
 func (l *serverLog) logger(to *zap.Logger) log.Logger {
 	return log.NewZapLogger(to.Named("temporal").WithOptions(
-		zap.WrapCore(func(core zapcore.Core) zapcore.Core { return quietCore{Core: core, stopping: &l.stopping} }),
+		zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+			return quietCore{Core: zapcore.NewSamplerWithOptions(core, time.Minute, sameMessages, 0), stopping: &l.stopping}
+		}),
 		zap.WithFatalHook(l),
+		zap.WithCaller(false), // it would name the server's own logger
 		zap.AddStacktrace(zap.FatalLevel+1),
 	))
 }

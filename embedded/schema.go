@@ -43,6 +43,10 @@ func createDatabase(ctx context.Context, path string, o Options) error {
 }
 
 func fillDraft(ctx context.Context, draft string, o Options) error {
+	// Only its owner may read a database, also in a directory that others may enter.
+	if err := os.WriteFile(draft, nil, 0o600); err != nil {
+		return err
+	}
 	// The draft is thrown away after a crash, so it needs no journal, and is synced once, when whole.
 	db, err := openSQLite(draft, "rwc", "journal_mode=off", "synchronous=off")
 	if err != nil {

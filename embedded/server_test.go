@@ -27,6 +27,9 @@ func TestStart_AgainOnTheSameDirectory_FindsWhatWasThere(t *testing.T) {
 	info, err := os.Stat(dir)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	info, err = os.Stat(filepath.Join(dir, "temporal.db"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	stop(t, first)
 
 	second := start(t, embedded.Options{DataDir: dir, Headless: true, Retention: 48 * time.Hour})

@@ -70,13 +70,13 @@ func Classify(err error) Failure {
 
 // read adds the marks in the tree of err, the outermost first.
 func (f *Failure) read(err error) {
-	if mark, ok := err.(*failure); ok {
+	if mark, ok := err.(*failure); ok { //nolint:errorlint // The tree is walked here.
 		f.Permanent = f.Permanent || mark.permanent
 		f.Busy = f.Busy || mark.busy
 		f.After = max(f.After, mark.after)
 		f.Label = cmp.Or(f.Label, mark.label)
 	}
-	switch wrapper := err.(type) {
+	switch wrapper := err.(type) { //nolint:errorlint // As above.
 	case interface{ Unwrap() error }:
 		f.read(wrapper.Unwrap())
 	case interface{ Unwrap() []error }:

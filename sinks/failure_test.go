@@ -68,7 +68,11 @@ func TestClassify_Marks_AreFoundThroughWrappingAndInAnyOrder(t *testing.T) {
 			sinks.Failure{Message: "no such channel\nno such channel", Label: "http 400", Permanent: true},
 		},
 		{
-			"TheLongerWait", sinks.RetryAfter(sinks.RetryAfter(errCause, time.Minute), time.Second),
+			"TheLongerWaitInside", sinks.RetryAfter(sinks.RetryAfter(errCause, time.Minute), time.Second),
+			sinks.Failure{Message: "no such channel", Label: "error", Busy: true, After: time.Minute},
+		},
+		{
+			"TheLongerWaitOutside", sinks.RetryAfter(sinks.RetryAfter(errCause, time.Second), time.Minute),
 			sinks.Failure{Message: "no such channel", Label: "error", Busy: true, After: time.Minute},
 		},
 	} {

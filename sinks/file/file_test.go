@@ -93,6 +93,21 @@ func TestDeliver_DataThatIsNoJSON_FailsPermanentlyAndAlone(t *testing.T) {
 	require.Len(t, sinktest.Lines(t, read(t, path)), 2)
 }
 
+func TestDeliver_DataThatIsNoJSONAndAFailure_AreBothReported(t *testing.T) {
+	t.Parallel()
+	sink := open(t, file.Config{Path: filepath.Join(t.TempDir(), "results.ndjson")})
+	require.NoError(t, sink.Close(t.Context()))
+	batch := sinktest.Deliveries("json", 2)
+	batch[1].Result.Data = []byte("{no")
+
+	errs := sink.Deliver(t.Context(), batch)
+
+	require.Len(t, errs, 2)
+	require.ErrorContains(t, errs[0], "the sink is closed")
+	require.False(t, sinks.Classify(errs[0]).Permanent)
+	require.True(t, sinks.Classify(errs[1]).Permanent)
+}
+
 func TestNew_MissingDirectories_AreCreated(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a", "b", "results.ndjson")

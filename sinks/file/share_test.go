@@ -7,12 +7,19 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/file"
 	"github.com/consign-dev/consign/sinks/sinktest"
+)
+
+// How long, and how often, tests look for something that is about to happen.
+const (
+	waitFor = 20 * time.Second
+	tick    = 2 * time.Millisecond
 )
 
 func TestDeliver_SeveralSinksOnOneFile_LoseAndMixNothing(t *testing.T) {
@@ -91,7 +98,8 @@ func appendFromMany(t *testing.T, path string, disturb func()) (delivered int) {
 					data := fmt.Appendf(nil, `"%020000d"`, turn)
 					errs := sink.Deliver(t.Context(), []sinks.Delivery{sinktest.Delivery(id, data)})
 					mu.Lock()
-					if delivered++; errs != nil {
+					delivered++
+					if errs != nil {
 						failures = append(failures, errs)
 					}
 					mu.Unlock()

@@ -27,5 +27,5 @@ func afterClose(t *testing.T, subject Subject) {
 	errs := within(t, soon, func() []error { return instance.Sink.Deliver(t.Context(), batch) })
 	requireFailed(t, instance, batch, errs, false)
 	require.Empty(t, instance.Received())
-	within(t, soon, func() error { return instance.Sink.Close(t.Context()) })
+	_ = within(t, soon, func() error { return instance.Sink.Close(t.Context()) })
 }

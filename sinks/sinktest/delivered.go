@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +26,9 @@ func aBatch(t *testing.T, subject Subject) {
 	incident := Delivery("incident", []byte(`{"down":true}`))
 	incident.Result.Type = consign.IncidentType
 	batch = append(batch, incident)
+	given := slices.Clone(batch)
 	requireDelivered(t, batch, instance.Sink.Deliver(t.Context(), batch))
+	require.Equal(t, given, batch, "the batch is the caller's")
 	requireHolds(t, instance, batch)
 }
 
@@ -44,8 +47,8 @@ func inOrder(t *testing.T, subject Subject) {
 	var want []string
 	for i := range 20 {
 		batch := Deliveries(fmt.Sprintf("turn-%d", i), 1+i%5)
-		requireDelivered(t, batch, instance.Sink.Deliver(t.Context(), batch))
 		want = append(want, ids(batch)...)
+		requireDelivered(t, batch, instance.Sink.Deliver(t.Context(), batch))
 	}
 	var got []string
 	for _, received := range instance.Received() {
@@ -62,7 +65,7 @@ func oddJSON(t *testing.T, subject Subject) {
 }
 
 func realResults(t *testing.T, subject Subject) {
-	batch := real(t)
+	batch := realLife(t)
 	instance := open(t, subject)
 	for start := 0; start < len(batch); start += 64 {
 		part := batch[start:min(start+64, len(batch))]

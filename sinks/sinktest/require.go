@@ -96,9 +96,12 @@ func requireHoldsAtLeast(t *testing.T, instance Instance, batch []sinks.Delivery
 // requireHoldsUnfailed checks those results that were not reported as failed.
 func requireHoldsUnfailed(t *testing.T, instance Instance, batch []sinks.Delivery, errs []error) {
 	t.Helper()
+	if errs == nil {
+		errs = make([]error, len(batch))
+	}
 	var delivered []sinks.Delivery
 	for i, delivery := range batch {
-		if errs == nil || errs[i] == nil {
+		if errs[i] == nil {
 			delivered = append(delivered, delivery)
 		}
 	}

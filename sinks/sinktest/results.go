@@ -88,8 +88,8 @@ func odd() []sinks.Delivery {
 	return batch
 }
 
-// real reads the results of real engines that lie beside the checkout.
-func real(t *testing.T) []sinks.Delivery {
+// realLife reads the results of real engines that lie beside the checkout.
+func realLife(t *testing.T) []sinks.Delivery {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(moduleRoot(t), "..", "shared", "data", "*.ndjson"))
 	require.NoError(t, err)

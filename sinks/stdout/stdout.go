@@ -116,7 +116,7 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 		return errs
 	}
 	if err := s.take(ctx); err != nil {
-		return sinks.All(batch, fmt.Errorf("print to %s: %w", s.stream, err))
+		return lines.report(batch, errs, outcome{err: fmt.Errorf("print to %s: %w", s.stream, err)})
 	}
 	// A reader that does not read can hold up a write for ever, hence a goroutine. There is at most
 	// one, since it has the turn.
@@ -130,7 +130,8 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	case written := <-result:
 		return lines.report(batch, errs, written)
 	case <-ctx.Done():
-		return sinks.All(batch, fmt.Errorf("print to %s: it does not take what is written: %w", s.stream, ctx.Err()))
+		err := fmt.Errorf("print to %s: it does not take what is written: %w", s.stream, ctx.Err())
+		return lines.report(batch, errs, outcome{err: err})
 	}
 }
 

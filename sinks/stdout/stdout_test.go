@@ -148,6 +148,23 @@ func TestDeliver_DataThatIsNoJSON_FailsPermanentlyAndAlone(t *testing.T) {
 	require.Len(t, sinktest.Lines(t, stream.bytes()), 2)
 }
 
+func TestDeliver_DataThatIsNoJSONAndAFailure_AreBothReported(t *testing.T) {
+	t.Parallel()
+	stream := &stream{}
+	stream.refuse(-1)
+	sink := stdout.NewWriter("stdout", stream)
+	defer sink.Close(t.Context())
+	batch := sinktest.Deliveries("json", 2)
+	batch[1].Result.Data = []byte("{no")
+
+	errs := sink.Deliver(t.Context(), batch)
+
+	require.Len(t, errs, 2)
+	require.ErrorIs(t, errs[0], syscall.EPIPE)
+	require.False(t, sinks.Classify(errs[0]).Permanent)
+	require.True(t, sinks.Classify(errs[1]).Permanent)
+}
+
 func TestClose_WriteThatHangs_GivesUpWithItsContext(t *testing.T) {
 	t.Parallel()
 	stream := &stream{}

@@ -61,26 +61,21 @@ const minKey, maxKey = 24, 64
 // signer returns what signs with secret, and nil if that is empty.
 func signer(secret config.Secret) (*standardwebhooks.Webhook, error) {
 	text := secret.Reveal()
-	key, prefixed := []byte(text), false
+	key := []byte(text)
+	encoded, prefixed := strings.CutPrefix(text, "whsec_")
 	switch {
 	case text == "":
 		return nil, nil
 	case strings.HasPrefix(text, "whsk_"), strings.HasPrefix(text, "whpk_"):
 		return nil, errors.New("is an asymmetric key, which is not supported: use a secret that begins with whsec_")
-	default:
-		var encoded string
-		if encoded, prefixed = strings.CutPrefix(text, "whsec_"); prefixed {
-			var err error
-			if key, err = base64.StdEncoding.DecodeString(encoded); err != nil {
-				return nil, errors.New(`is not base64 after "whsec_": ` + makeOne)
-			}
+	case prefixed:
+		var err error
+		if key, err = base64.StdEncoding.DecodeString(encoded); err != nil {
+			return nil, errors.New(`is not base64 after "whsec_": ` + makeOne)
 		}
 	}
 	if len(key) < minKey || len(key) > maxKey {
 		return nil, fmt.Errorf("holds %d bytes, Standard Webhooks asks for %d to %d: %s", len(key), minKey, maxKey, makeOne)
-	}
-	if prefixed {
-		return standardwebhooks.NewWebhook(text)
 	}
 	return standardwebhooks.NewWebhookRaw(key)
 }

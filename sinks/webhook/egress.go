@@ -42,11 +42,10 @@ func (g Guard) control(_ context.Context, _, address string, _ syscall.RawConn) 
 
 // checkHost checks a host that is a literal address, and lets every name pass.
 func (g Guard) checkHost(host string) error {
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return nil
+	if address, err := netip.ParseAddr(host); err == nil {
+		return g.check(address)
 	}
-	return g.check(address)
+	return nil
 }
 
 func (g Guard) check(address netip.Addr) error {

@@ -56,7 +56,7 @@ func Kind() config.Kind {
 // Config holds the settings of a webhook.
 type Config struct {
 	// URL that results are posted to, with scheme http or https. Required. A user name and password
-	// do not belong into it: put them into a header.
+	// do not belong in it: put them in a header.
 	URL string `yaml:"url"`
 	// Secret signs each request by the Standard Webhooks scheme: "whsec_" and the base64 of 24 to 64
 	// bytes, or 24 to 64 bytes of plain text. Default: requests are not signed.

@@ -23,7 +23,7 @@ func TestSink(t *testing.T) {
 		var unwanted atomic.Value
 		var healed sync.WaitGroup
 		mode.Store(http.StatusOK)
-		r := receive(t, func(w http.ResponseWriter, req *http.Request, result consign.Result) {
+		r := receive(t, func(w http.ResponseWriter, _ *http.Request, result consign.Result) {
 			status := int(mode.Load())
 			switch {
 			case status == 0:

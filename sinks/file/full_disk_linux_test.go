@@ -6,19 +6,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/file"
 	"github.com/consign-dev/consign/sinks/sinktest"
-)
-
-// How long, and how often, tests look for something that is about to happen.
-const (
-	waitFor = 20 * time.Second
-	tick    = 2 * time.Millisecond
 )
 
 func TestDeliver_FullDisk_FailsTransientlyLeavesNoHalfLineAndHeals(t *testing.T) {

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/client"
+	sdk "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/worker"
+)
+
+const (
+	floorQueue    = "bench-floor"
+	floorWorkflow = "Noop"
+)
+
+// aloneShare is how many results of a round are delivered one at a time: 1 of 4.
+const aloneShare = 4
+
+// deliveries measures floor, single and alone on one server with one client.
+func (b *bench) deliveries(ctx context.Context, report *Report) error {
+	return b.withEngine(ctx, "deliveries", func(temporal client.Client) error {
+		noop, err := startNoop(temporal)
+		if err != nil {
+			return err
+		}
+		defer noop.Stop()
+		archive := filepath.Join(b.dir, "deliveries", "archive.ndjson")
+		settings, err := b.configuration(archive, b.receiver.url+"/take")
+		if err != nil {
+			return err
+		}
+		return withWorker(ctx, temporal, settings, func(*worker.Worker) error {
+			t := &tally{bench: b, archive: archive}
+			return t.check(ctx, func() error {
+				s := subject{temporal: temporal, client: consign.NewClient(temporal), submitted: &t.submitted}
+				return b.alternate(ctx, s, report)
+			})
+		})
+	})
+}
+
+// alternate runs rounds of the floor and of deliveries in turn, then deliveries one at a time.
+func (b *bench) alternate(ctx context.Context, s subject, report *Report) error {
+	if _, err := closedLoop(ctx, 2*b.inFlight, b.inFlight, s.noop); err != nil {
+		return fmt.Errorf("warming up the floor: %w", err)
+	}
+	if _, err := closedLoop(ctx, 2*b.inFlight, b.inFlight, s.deliver); err != nil {
+		return fmt.Errorf("warming up: %w", err)
+	}
+	return profiled(b.profile, func() error {
+		var floor, single series
+		for round := range b.rounds {
+			if b.wants("floor") || b.wants("single") && b.profile == "" {
+				if err := b.round(ctx, round, "floor", b.results, &floor, s.noop); err != nil {
+					return err
+				}
+			}
+			if b.wants("single") {
+				if err := b.round(ctx, round, "single", b.results, &single, s.deliver); err != nil {
+					return err
+				}
+			}
+		}
+		report.Floor, report.Single = floor.floor(), single.single(floor)
+		if !b.wants("alone") {
+			return nil
+		}
+		b.say("alone: one in flight")
+		alone, err := closedLoop(ctx, max(b.results/aloneShare, 1), 1, s.deliver)
+		if err != nil {
+			return fmt.Errorf("alone: %w", err)
+		}
+		report.Alone = &Alone{P50: milliseconds(percentile(alone.took, 50)), P95: milliseconds(percentile(alone.took, 95))}
+		return nil
+	})
+}
+
+// round adds one round to a series.
+func (b *bench) round(ctx context.Context, number int, figure string, n int, to *series, do func(context.Context, int) error) error {
+	lap, err := closedLoop(ctx, n, b.inFlight, do)
+	if err != nil {
+		return fmt.Errorf("%s, round %d: %w", figure, number+1, err)
+	}
+	b.say("%-6s round %d of %d: %.0f/s", figure, number+1, b.rounds, lap.perSecond)
+	to.rates = append(to.rates, lap.perSecond)
+	to.took = append(to.took, lap.took...)
+	return nil
+}
+
+// startNoop works on workflows that do nothing.
+func startNoop(temporal client.Client) (sdk.Worker, error) {
+	noop := sdk.New(temporal, floorQueue, sdk.Options{DisableRegistrationAliasing: true})
+	noop.RegisterWorkflowWithOptions(func(workflow.Context, json.RawMessage) error { return nil }, workflow.RegisterOptions{Name: floorWorkflow})
+	if err := noop.Start(); err != nil {
+		return nil, fmt.Errorf("starting the worker of the floor: %w", err)
+	}
+	return noop, nil
+}
+
+// subject is what is measured.
+type subject struct {
+	temporal  client.Client
+	client    *consign.Client
+	submitted *atomic.Int64
+}
+
+// noop runs one workflow that does nothing.
+func (s subject) noop(ctx context.Context, i int) error {
+	run, err := s.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: "floor/" + uuid.NewString(), TaskQueue: floorQueue, EnableEagerStart: true,
+	}, floorWorkflow, payload(i))
+	if err != nil {
+		return err
+	}
+	return run.Get(ctx, nil)
+}
+
+// deliver submits one result and waits for its receipt.
+func (s subject) deliver(ctx context.Context, i int) error {
+	s.submitted.Add(1)
+	handle, err := s.client.Submit(ctx, consign.Result{Source: "bench", Type: "detection", Data: payload(i)})
+	if err != nil {
+		return err
+	}
+	receipt, err := handle.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	if !receipt.Delivered() {
+		return fmt.Errorf("result %s was not delivered to every sink: %+v", handle.ID(), receipt)
+	}
+	return nil
+}

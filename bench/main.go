@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// receiverFlag makes this program the receiver that the sinks of another one deliver to.
+const receiverFlag = "-receiver"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if len(os.Args) == 2 && os.Args[1] == receiverFlag {
+		err = receive(ctx, os.Stdin, os.Stdout)
+	} else {
+		err = run(ctx, os.Args[1:])
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // the deferred stop was just called
+	}
+}
+
+// options of a run.
+type options struct {
+	results   int
+	rounds    int
+	inFlight  int
+	isolation time.Duration
+	only      []string
+	dataDir   string
+	json      bool
+	profile   string
+}
+
+// figures lists what can be measured, in the order in which it is.
+func figures() []string { return []string{"floor", "single", "alone", "plain", "isolation"} }
+
+func (o *options) wants(figure string) bool {
+	return len(o.only) == 0 || slices.Contains(o.only, figure)
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	var only string
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&o.results, "n", 1000, "results (and no-op workflows) in a round; plain takes a quarter")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each figure, of which the median is reported")
+	flags.IntVar(&o.inFlight, "c", 64, "results in flight")
+	flags.DurationVar(&o.isolation, "isolation", 20*time.Second, "length of each of the three isolation runs, beyond the time left out")
+	flags.StringVar(&only, "only", "", "figures to measure, separated by commas: "+strings.Join(figures(), ", ")+" (default all)")
+	flags.StringVar(&o.dataDir, "data-dir", "", "directory on a real disk; what is written there is removed at the end (default: one for temporary files)")
+	flags.BoolVar(&o.json, "json", false, "print one JSON object instead of a table")
+	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the measured rounds of floor, single and alone to this file; see -only")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q: only flags are taken, see -help", flags.Arg(0))
+	}
+	if o.results < 4 || o.rounds < 1 || o.inFlight < 1 || o.isolation < time.Second {
+		return o, errors.New("-n must be at least 4, -rounds and -c at least 1, -isolation at least 1s")
+	}
+	for name := range strings.SplitSeq(only, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		if !slices.Contains(figures(), name) {
+			return o, fmt.Errorf("-only %q: there is no such figure: %s are", name, strings.Join(figures(), ", "))
+		}
+		o.only = append(o.only, name)
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	report, err := measure(ctx, o)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(report)
+	}
+	return report.table(os.Stdout)
+}
+
+// profiled writes a CPU profile of what measure does to a file; to none if the path is empty.
+func profiled(path string, measure func() error) error {
+	if path == "" {
+		return measure()
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("writing the CPU profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	err = measure()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
+}

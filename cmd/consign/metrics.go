@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"github.com/consign-dev/consign/cmd/internal/exit"
+)
+
+func addMetrics(cmd *cobra.Command, address *string) {
+	cmd.Flags().StringVar(address, "metrics", "", "serve Prometheus metrics at /metrics, and /healthz, on this host:port; a port alone is on 127.0.0.1 (default: not at all)")
+}
+
+// metrics serves a registry over HTTP.
+type metrics struct {
+	registry *prometheus.Registry
+	server   *http.Server // nil: nobody asked for it
+	address  string
+	stopped  chan struct{}
+}
+
+// serveMetrics listens on an address, which may be empty.
+func serveMetrics(ctx context.Context, address string) (*metrics, error) {
+	m := &metrics{registry: prometheus.NewRegistry(), stopped: make(chan struct{})}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if address == "" {
+		close(m.stopped)
+		return m, nil
+	}
+	if _, err := strconv.ParseUint(address, 10, 16); err == nil {
+		address = net.JoinHostPort("127.0.0.1", address)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, exit.With(exit.Usage, fmt.Errorf("address %s for metrics is in use by another program: stop that one, or choose another with --metrics", address))
+	}
+	if err != nil {
+		return nil, exit.With(exit.Usage, fmt.Errorf("listen on %s for metrics: %w: give --metrics as host:port or as a port", address, err))
+	}
+	m.address = listener.Addr().String()
+	m.server = &http.Server{Handler: m.routes(), ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		defer close(m.stopped)
+		_ = m.server.Serve(listener) // it ends by stop only
+	}()
+	return m, nil
+}
+
+func (m *metrics) routes() http.Handler {
+	routes := http.NewServeMux()
+	routes.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	// Alive also while it waits for Temporal: a restart would not bring that back.
+	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	return routes
+}
+
+// stop ends the server; scrapes under way are cut off.
+func (m *metrics) stop() {
+	if m.server != nil {
+		_ = m.server.Close()
+	}
+	<-m.stopped
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/cmd/internal/exit"
+	"github.com/consign-dev/consign/cmd/internal/logging"
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/worker"
+)
+
+// workerFlags are the flags of every command that runs a worker.
+type workerFlags struct {
+	config, metrics, logLevel string
+	drain                     time.Duration
+}
+
+func (f *workerFlags) add(cmd *cobra.Command) {
+	addConfig(cmd, &f.config)
+	addMetrics(cmd, &f.metrics)
+	cmd.Flags().StringVar(&f.logLevel, "log-level", "info", "what to log on standard error: debug, info, warn or error")
+	cmd.Flags().DurationVar(&f.drain, "drain", worker.DefaultDrain, "how long to let attempts under way finish when stopped; Temporal has the others tried again")
+}
+
+// workplace is what a worker needs before it meets Temporal: all that can be wrong on this machine.
+type workplace struct {
+	log     *zap.Logger
+	config  *config.Config
+	metrics *metrics
+	drain   time.Duration
+}
+
+// prepare finds mistakes in flags, configuration and sinks. Whoever gets a workplace stops its metrics.
+func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
+	if f.drain <= 0 {
+		return nil, usage(cmd, "--drain %s: it must be above zero", f.drain)
+	}
+	log, err := logging.New(f.logLevel, os.Stderr)
+	if err != nil {
+		return nil, usage(cmd, "--log-level: %w", err)
+	}
+	c, err := loadConfig(f.config)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range c.Notes {
+		log.Warn("note on the configuration", zap.String("note", note.Error()))
+	}
+	if err := trySinks(cmd.Context(), c); err != nil {
+		return nil, exit.With(exit.Usage, err)
+	}
+	m, err := serveMetrics(cmd.Context(), f.metrics)
+	if err != nil {
+		return nil, err
+	}
+	if m.address != "" {
+		log.Info("metrics", zap.String("url", "http://"+m.address+"/metrics"))
+	}
+	return &workplace{log: log, config: c, metrics: m, drain: f.drain}, nil
+}
+
+// trySinks opens every sink and closes it again, so that what is wrong with one shows before
+// anything else is started.
+func trySinks(ctx context.Context, c *config.Config) error {
+	var problems []error
+	for _, one := range c.Sinks {
+		settings, ok := one.Settings.(sinks.Settings)
+		if !ok {
+			continue // the worker says so
+		}
+		sink, err := settings.Open(ctx, one.Name)
+		if err == nil {
+			err = sink.Close(ctx)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("sinks.%s.%s: %w", one.Name, one.Kind, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (p *workplace) start(ctx context.Context, temporal client.Client, namespace string) (*worker.Worker, error) {
+	return worker.Start(ctx, worker.Options{
+		Temporal: temporal, Namespace: namespace, Config: p.config,
+		Drain: p.drain, Registry: p.metrics.registry, Log: p.log,
+	})
+}
+
+// stopGrace is what stopping may take beyond the drain time, to close sinks and connections.
+const stopGrace = 2 * time.Second
+
+// stop drains a worker within the drain time.
+func (p *workplace) stop(w *worker.Worker) error {
+	p.log.Info("draining", zap.Duration("within", p.drain))
+	ctx, cancel := context.WithTimeout(context.Background(), p.drain+stopGrace)
+	defer cancel()
+	return w.Stop(ctx)
+}
+
+// unlessStopped drops what failed only because someone stopped the command on its way up.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func workerCommand() *cobra.Command {
+	var (
+		flags      workerFlags
+		connection consign.Options
+	)
+	cmd := &cobra.Command{
+		Use:   "worker",
+		Short: "Deliver for a Temporal that runs elsewhere",
+		Long: `Deliver for a Temporal that runs elsewhere. Any number of workers may run, anywhere, with the same
+configuration. A worker waits for a Temporal that is not up yet, and reconnects to one that goes away.
+
+The namespace has to be set up once, with "consign setup".`,
+		Example: `  consign worker --config consign.yaml
+  consign worker --address temporal.example.com:7233 --metrics 0.0.0.0:9090`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runWorker(cmd, &flags, connection) },
+	}
+	addConnection(cmd, &connection)
+	flags.add(cmd)
+	return cmd
+}
+
+func runWorker(cmd *cobra.Command, flags *workerFlags, connection consign.Options) error {
+	ctx := cmd.Context()
+	place, err := flags.prepare(cmd)
+	if err != nil {
+		return err
+	}
+	defer place.metrics.stop()
+	temporal, options, err := worker.Connect(ctx, connection, place.log)
+	if err != nil {
+		return unlessStopped(ctx, err)
+	}
+	defer temporal.Close()
+	w, err := place.start(ctx, temporal, options.Namespace)
+	if err != nil {
+		return unlessStopped(ctx, err)
+	}
+	<-ctx.Done()
+	return place.stop(w)
+}

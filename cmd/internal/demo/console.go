@@ -1,0 +1,56 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"sync"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/stdout"
+)
+
+// console is standard output in miniature: the demo's screen belongs to its table, so a stdout sink
+// writes here, and the table shows the last line of it.
+type console struct {
+	mu    sync.Mutex
+	taken map[string]bool
+	last  consign.Result
+}
+
+func newConsole() *console { return &console{taken: map[string]bool{}} }
+
+// Write takes whole lines, which is how a stdout sink writes.
+func (c *console) Write(lines []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for line := range bytes.Lines(lines) {
+		var result consign.Result
+		if err := json.Unmarshal(line, &result); err != nil {
+			return 0, err
+		}
+		c.taken[result.ID], c.last = true, result
+	}
+	return len(lines), nil
+}
+
+// show returns the ids that were taken and the result that came last.
+func (c *console) show() (taken map[string]bool, last consign.Result) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.taken), c.last
+}
+
+// onConsole are the settings of a stdout sink that writes to a console.
+type onConsole struct {
+	config.Settings
+	console *console
+}
+
+// Open returns the sink.
+func (s onConsole) Open(context.Context, string) (sinks.Sink, error) {
+	return stdout.NewWriter("the demo's console", s.console), nil
+}

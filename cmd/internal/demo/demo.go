@@ -1,0 +1,329 @@
+// Package demo is the command `consign demo`: a Temporal server with its Web UI, a worker with three
+// sinks, and a receiver in a process of its own that fails on purpose. It submits results, shows what
+// becomes of them, heals the receiver, replays the dead letters, and judges by what the sinks hold.
+//
+// demo.go tells the story. stage.go starts its parts, receiver.go is the receiver and faults.go its
+// faults, state.go looks at what each sink has, screen.go shows it, verdict.go judges.
+package demo
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/cmd/internal/exit"
+)
+
+// options of the command.
+type options struct {
+	once, json bool
+	// vanish and vanishArchive name a result that the receiver, or the archive, loses.
+	vanish, vanishArchive string
+}
+
+// Command returns `consign demo`.
+func Command(version string) *cobra.Command {
+	var o options
+	command := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch results being delivered, retried, parked and replayed",
+		Long: `Starts a Temporal server with its Web UI, and a worker with three sinks: a file, standard output in
+miniature, and an HTTP receiver in a process of its own that fails some results at first and a few every
+time. It submits about a hundred security detections, shows what each sink has taken, is retrying and has
+parked, then heals the receiver, replays the dead letters and checks that nothing was lost.
+
+It uses free ports and a temporary directory, and leaves nothing behind.`,
+		Example: `  consign demo           # waits for you before it heals the receiver; Ctrl-C ends it
+  consign demo --once    # runs through; exit status 1 if anything is missing anywhere`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return exit.With(exit.Usage, err)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.json && !o.once {
+				return exit.With(exit.Usage, errors.New("--json prints the verdict, so it needs --once"))
+			}
+			story := cmd.OutOrStdout()
+			if o.json {
+				story = cmd.ErrOrStderr()
+			}
+			show := &show{
+				options: o, screen: newScreen(story), stdin: bufio.NewReader(cmd.InOrStdin()),
+				stdout: cmd.OutOrStdout(), began: time.Now(),
+			}
+			show.screen.note("Consign %s, the demo. It starts a Temporal server, which takes some seconds.", version)
+			return show.run(cmd.Context())
+		},
+	}
+	flags := command.Flags()
+	flags.BoolVar(&o.once, "once", false, "run through without waiting, then exit with the verdict")
+	flags.BoolVar(&o.json, "json", false, "with --once: print the verdict as JSON on standard output, and the story on standard error")
+	flags.StringVar(&o.vanish, "vanish", "", "let the receiver lose the result with this id, to see the verdict notice it")
+	flags.StringVar(&o.vanishArchive, "vanish-archive", "", "let the archive lose the result with this id, to see the verdict notice it")
+	for _, hidden := range []string{"vanish", "vanish-archive"} {
+		if err := flags.MarkHidden(hidden); err != nil {
+			panic(err) // a flag of that name is defined just above
+		}
+	}
+	command.AddCommand(receiverCommand())
+	return command
+}
+
+// show is one run of the demo.
+type show struct {
+	options
+	screen  *screen
+	stdin   *bufio.Reader
+	stdout  io.Writer
+	began   time.Time
+	results []consign.Result
+	stage   *stage
+	linked  bool // the Web UI's link was shown
+}
+
+// patience bounds each part of the story that waits for deliveries.
+const patience = time.Minute
+
+var errNegative = errors.New("the demo's verdict is negative: what is wrong stands above")
+
+// run tells the story.
+func (s *show) run(ctx context.Context) (err error) {
+	if s.results, err = detections(); err != nil {
+		return err
+	}
+	if err := s.checkIDs(); err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if s.stage, err = openStage(ctx, s.options); err != nil {
+		return interrupted(ctx, err)
+	}
+	defer func() { err = errors.Join(err, s.stage.close()) }()
+	go s.stage.watchOver(ctx, end)
+
+	s.introduce()
+	for _, part := range []func(context.Context) error{s.deliver, s.listDeadLetters, s.await, s.healAndReplay} {
+		if err := part(ctx); err != nil {
+			return interrupted(ctx, err)
+		}
+	}
+	v, err := s.verdict(ctx)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	if !s.once {
+		s.screen.note("\nThe Web UI stays up at %s and the archive at %s until you press Ctrl-C.", s.stage.server.UIURL(), s.stage.archive)
+		<-ctx.Done()
+	}
+	if !v.Pass {
+		return errNegative
+	}
+	return nil
+}
+
+// interrupted gives the reason why ctx ended before err, which is then but a consequence.
+func interrupted(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return err
+	case errors.Is(cause, context.Canceled):
+		return errors.New("the demo was interrupted; nothing of it is left")
+	default:
+		return cause
+	}
+}
+
+func (s *show) checkIDs() error {
+	known := map[string]bool{"": true}
+	for _, result := range s.results {
+		known[result.ID] = true
+	}
+	for _, id := range []string{s.vanish, s.vanishArchive} {
+		if !known[id] {
+			return exit.With(exit.Usage, fmt.Errorf("no detection has the id %q: the first is %s", id, s.results[0].ID))
+		}
+	}
+	return nil
+}
+
+func (s *show) introduce() {
+	s.screen.note("\n  Web UI    %s\n  Temporal  %s", s.stage.server.UIURL(), s.stage.server.Address())
+	s.screen.note("\nThe configuration:\n\n  %s", strings.ReplaceAll(strings.TrimSpace(s.stage.configuration), "\n", "\n  "))
+	s.screen.note("\nSubmitting %d detections. The receiver behind %q fails some at first, and a few every time.\n", len(s.results), webhookSink)
+}
+
+// deliver submits the results and shows what becomes of them until all are committed: taken or parked
+// at every sink.
+func (s *show) deliver(ctx context.Context) error {
+	return s.watch(ctx, func(ctx context.Context) error {
+		all, ctx := errgroup.WithContext(ctx)
+		all.Go(func() error {
+			return s.submit(ctx, func(handle *consign.Handle) {
+				all.Go(func() error {
+					_, err := handle.Wait(ctx)
+					return err
+				})
+			})
+		})
+		return all.Wait()
+	})
+}
+
+// submit hands over the results one by one, so that the eye can follow.
+func (s *show) submit(ctx context.Context, submitted func(*consign.Handle)) error {
+	submitter := consign.NewClient(s.stage.temporal)
+	tick := time.NewTicker(time.Second / time.Duration(rhythmFor(s.once).perSecond))
+	defer tick.Stop()
+	for _, result := range s.results {
+		handle, err := submitter.Submit(ctx, result)
+		if err != nil {
+			return err
+		}
+		submitted(handle)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// watch shows the state until work is over, and once more then.
+func (s *show) watch(ctx context.Context, work func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("deliveries are not over after %s: this machine is too slow, or there is a fault in Consign", patience))
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- work(ctx) }()
+	tick := time.NewTicker(s.screen.interval())
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return cmp.Or(context.Cause(ctx), err)
+			}
+			defer s.screen.leave()
+			return s.draw(ctx)
+		case <-tick.C:
+			if err := s.draw(ctx); err != nil {
+				cancel()
+				<-done
+				return err
+			}
+		}
+	}
+}
+
+func (s *show) draw(ctx context.Context) error {
+	now, err := s.stage.look(ctx)
+	if err != nil {
+		return err
+	}
+	if now.stubborn != nil && !s.linked {
+		s.linked = true
+		s.screen.note("  %s was refused %d times and is being retried. See it in the Web UI:\n  %s\n", now.stubborn.id, now.stubborn.tries, now.stubborn.link)
+	}
+	s.screen.show(now)
+	return nil
+}
+
+func (s *show) listDeadLetters(ctx context.Context) error {
+	e, err := s.stage.askEngine(ctx)
+	if err != nil {
+		return err
+	}
+	s.screen.note("\nEvery result is committed. %d are parked as dead letters, each with its cause:\n", len(e.letters))
+	for _, l := range e.letters {
+		s.screen.note("  %s  %s  attempts: %d  %s", l.header.ID, l.header.Label, l.header.Made, l.header.Cause)
+	}
+	return nil
+}
+
+// await waits for a person, if there is one.
+func (s *show) await(ctx context.Context) error {
+	if s.once {
+		return nil
+	}
+	s.screen.note(`
+Press Enter to heal the receiver and replay them. Until then, in another terminal:
+
+  consign dead-letters list --address %s`, s.stage.server.Address())
+	entered := make(chan struct{})
+	go func() { // a read of a terminal heeds no context: it may last as long as the process
+		_, _ = s.stdin.ReadString('\n')
+		close(entered)
+	}()
+	select {
+	case <-entered:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// healAndReplay shows how the dead letters arrive after all. That they do not is for the verdict to say.
+func (s *show) healAndReplay(ctx context.Context) error {
+	if err := s.stage.receiver.heal(ctx); err != nil {
+		return err
+	}
+	s.screen.note("\nThe receiver is healed. Replaying the dead letters:\n")
+	return s.watch(ctx, func(ctx context.Context) error {
+		if _, err := s.stage.replay(ctx); err != nil {
+			return err
+		}
+		return s.untilReplayed(ctx)
+	})
+}
+
+func (s *show) untilReplayed(ctx context.Context) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience / 2); time.Now().Before(deadline); {
+		e, err := s.stage.askEngine(ctx)
+		if err != nil {
+			return err
+		}
+		if len(e.inState(consign.StateReplayed))+len(e.inState(consign.StateDiscarded)) == len(e.letters) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (s *show) verdict(ctx context.Context) (verdict, error) {
+	if s.vanishArchive != "" {
+		if err := s.stage.cutFromArchive(s.vanishArchive); err != nil {
+			return verdict{}, err
+		}
+	}
+	e, err := s.stage.gather(ctx, s.results)
+	if err != nil {
+		return verdict{}, err
+	}
+	v := judge(e)
+	v.Seconds = time.Since(s.began).Round(10 * time.Millisecond).Seconds()
+	s.screen.note("\n%s", v)
+	if s.json {
+		return v, json.NewEncoder(s.stdout).Encode(v)
+	}
+	return v, nil
+}

@@ -1,0 +1,86 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/consign-dev/consign"
+)
+
+// engine is what Temporal's visibility says of results that have failed at least once.
+type engine struct {
+	// retrying are the Deliver workflows under way that have had a failure.
+	retrying []*commonpb.WorkflowExecution
+	// letters are all dead letters.
+	letters []letter
+}
+
+// letter is a dead letter.
+type letter struct {
+	execution *commonpb.WorkflowExecution
+	state     string
+	header    consign.Header
+}
+
+// inState returns the letters in one state.
+func (e engine) inState(state string) []letter {
+	var found []letter
+	for _, l := range e.letters {
+		if l.state == state {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// askEngine lists what has failed.
+func (s *stage) askEngine(ctx context.Context) (engine, error) {
+	var e engine
+	request := &workflowservice.ListWorkflowExecutionsRequest{
+		PageSize: 1000, // more than the demo has
+		Query: fmt.Sprintf("%s IN ('%s', '%s', '%s', '%s')", consign.StateAttribute,
+			consign.StateRetrying, consign.StateParked, consign.StateReplayed, consign.StateDiscarded),
+	}
+	listed, err := s.temporal.ListWorkflow(ctx, request)
+	if err != nil {
+		return e, fmt.Errorf("ask Temporal what is retrying: %w", err)
+	}
+	for _, info := range listed.GetExecutions() {
+		var state string
+		if err := consign.DataConverter().FromPayload(info.GetSearchAttributes().GetIndexedFields()[consign.StateAttribute], &state); err != nil {
+			return e, fmt.Errorf("read the state of %s: %w", info.GetExecution().GetWorkflowId(), err)
+		}
+		switch {
+		case info.GetType().GetName() == consign.DeadLetterWorkflow:
+			l := letter{execution: info.GetExecution(), state: state}
+			if err := consign.DataConverter().FromPayload(info.GetMemo().GetFields()[consign.HeaderMemo], &l.header); err != nil {
+				return e, fmt.Errorf("read the header of %s: %w", info.GetExecution().GetWorkflowId(), err)
+			}
+			e.letters = append(e.letters, l)
+		case state == consign.StateRetrying && info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+			e.retrying = append(e.retrying, info.GetExecution())
+		}
+	}
+	return e, nil
+}
+
+// replay orders the replay of every dead letter that is parked, and returns how many.
+func (s *stage) replay(ctx context.Context) (int, error) {
+	e, err := s.askEngine(ctx)
+	if err != nil {
+		return 0, err
+	}
+	parked := e.inState(consign.StateParked)
+	for _, l := range parked {
+		err := s.temporal.SignalWorkflow(ctx, l.execution.GetWorkflowId(), l.execution.GetRunId(), consign.ReplaySignal,
+			consign.ReplayRequest{By: "consign demo"})
+		if err != nil {
+			return 0, fmt.Errorf("replay %s: %w", l.execution.GetWorkflowId(), err)
+		}
+	}
+	return len(parked), nil
+}

@@ -1,0 +1,203 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/consign-dev/consign"
+)
+
+// Paths of the receiver.
+const (
+	hookPath = "/hook" // POST: a result
+	heldPath = "/held" // GET: what the receiver holds
+	healPath = "/heal" // POST: no more faults
+)
+
+// secretVariable is the environment variable in which the receiver gets the secret of the signatures.
+const secretVariable = "CONSIGN_DEMO_SECRET"
+
+// receiverCommand is the process that the demo delivers to.
+func receiverCommand() *cobra.Command {
+	var file, forget string
+	command := &cobra.Command{
+		Use:    "receiver",
+		Short:  "The HTTP receiver of the demo, a process of its own",
+		Long:   "The HTTP receiver of the demo. It prints its address, and ends when its standard input is closed.",
+		Args:   cobra.NoArgs,
+		Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Ctrl-C reaches every process of the terminal: this one stays until its parent ends it.
+			signal.Ignore(os.Interrupt)
+			return serveReceiver(cmd.InOrStdin(), cmd.OutOrStdout(), os.Getenv(secretVariable), file, forget)
+		},
+	}
+	command.Flags().StringVar(&file, "file", "", "file to write accepted results to")
+	command.Flags().StringVar(&forget, "vanish", "", "accept the result with this id and do not keep it")
+	return command
+}
+
+// serveReceiver serves until stdin ends, so that no receiver outlives its demo.
+func serveReceiver(stdin io.Reader, stdout io.Writer, secret, path, forget string) error {
+	r, err := newReceiver(secret, path, forget)
+	if err != nil {
+		return err
+	}
+	defer r.file.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("demo receiver: listen on a free port of 127.0.0.1: %w", err)
+	}
+	server := &http.Server{Handler: r.handler(), ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	fmt.Fprintf(stdout, "http://%s\n", listener.Addr())
+	_, _ = io.Copy(io.Discard, stdin)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		server.Close()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("demo receiver: %w", err)
+	}
+	return nil
+}
+
+// receiver takes results, as a system downstream would, and fails some on purpose: see [faultOf].
+type receiver struct {
+	verifier *standardwebhooks.Webhook
+	forget   string // the id of a result that is accepted and not kept
+
+	mu     sync.Mutex
+	file   *os.File
+	tries  map[string]int // requests for each result id
+	forged int            // requests without a valid signature
+	healed bool
+}
+
+func newReceiver(secret, path, forget string) (*receiver, error) {
+	verifier, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		return nil, fmt.Errorf("demo receiver: secret in %s: %w", secretVariable, err)
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("demo receiver: open its file: %w", err)
+	}
+	return &receiver{verifier: verifier, forget: forget, file: file, tries: map[string]int{}}, nil
+}
+
+func (r *receiver) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+hookPath, r.take)
+	mux.HandleFunc("GET "+heldPath, r.show)
+	mux.HandleFunc("POST "+healPath, r.heal)
+	return mux
+}
+
+func (r *receiver) take(w http.ResponseWriter, request *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, 2*consign.MaxConsignmentBytes))
+	if err != nil {
+		http.Error(w, "the body cannot be read", http.StatusBadRequest)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.verifier.Verify(body, request.Header); err != nil {
+		r.forged++
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return
+	}
+	var result consign.Result
+	if err := json.Unmarshal(body, &result); err != nil || bytes.ContainsRune(body, '\n') {
+		http.Error(w, "the body is not one line of JSON", http.StatusBadRequest)
+		return
+	}
+	r.tries[result.ID]++
+	if fault := faultOf(result.ID); !r.healed && r.tries[result.ID] <= fault.tries {
+		http.Error(w, "the demo fails this one on purpose", fault.status)
+		return
+	}
+	if result.ID == r.forget {
+		return
+	}
+	if err := r.keep(request.Header.Get(standardwebhooks.HeaderWebhookID), body); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+// keep writes one line around the body, whose bytes stay as they came, and answers for the disk.
+func (r *receiver) keep(deliveryID string, body []byte) error {
+	id, err := json.Marshal(deliveryID)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(r.file, `{"delivery_id":%s,"body":%s}`+"\n", id, body); err != nil {
+		return err
+	}
+	return r.file.Sync()
+}
+
+func (r *receiver) show(w http.ResponseWriter, _ *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held, err := r.held()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // it would rewrite the bodies
+	_ = encoder.Encode(held)
+}
+
+func (r *receiver) heal(http.ResponseWriter, *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.healed = true
+}
+
+// held is what a receiver holds, and what it was asked for.
+type held struct {
+	Deliveries []heldDelivery `json:"deliveries"`
+	// Tries counts the requests for each result id, refused ones too.
+	Tries map[string]int `json:"tries"`
+	// Forged counts requests without a valid signature.
+	Forged int `json:"forged"`
+}
+
+type heldDelivery struct {
+	DeliveryID string          `json:"delivery_id"`
+	Body       json.RawMessage `json:"body"`
+}
+
+// held reads the file: what is not there was not received.
+func (r *receiver) held() (held, error) {
+	h := held{Tries: r.tries, Forged: r.forged, Deliveries: []heldDelivery{}}
+	text, err := os.ReadFile(r.file.Name())
+	if err != nil {
+		return h, err
+	}
+	for line := range bytes.Lines(text) {
+		var delivery heldDelivery
+		if err := json.Unmarshal(line, &delivery); err != nil {
+			return h, err
+		}
+		h.Deliveries = append(h.Deliveries, delivery)
+	}
+	return h, nil
+}

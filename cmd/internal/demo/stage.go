@@ -1,0 +1,107 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/embedded"
+	"github.com/consign-dev/consign/worker"
+)
+
+// stage is everything that runs during a demo. It lies in a directory of its own and on free ports, so
+// that it meddles with no other Consign on this machine.
+type stage struct {
+	dir           string
+	archive       string // path of the file sink's file
+	configuration string
+	console       *console
+	receiver      *receiverProcess
+	server        *embedded.Server
+	temporal      client.Client
+	worker        *worker.Worker
+}
+
+// closeTime is how long the parts have to end.
+const closeTime = 15 * time.Second
+
+// openStage starts the parts. After an error nothing of it is left.
+func openStage(ctx context.Context, o options) (*stage, error) {
+	s := &stage{console: newConsole()}
+	if err := s.open(ctx, o); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *stage) open(ctx context.Context, o options) (err error) {
+	if s.dir, err = os.MkdirTemp("", "consign-demo-"); err != nil {
+		return fmt.Errorf("make a temporary directory: %w: set TMPDIR to a directory that can be written", err)
+	}
+	s.archive = filepath.Join(s.dir, "archive.ndjson")
+	secret := newSecret()
+	if s.receiver, err = startReceiver(ctx, secret, filepath.Join(s.dir, "receiver.ndjson"), o.vanish); err != nil {
+		return err
+	}
+	if s.server, err = embedded.Start(ctx, embedded.Options{Ephemeral: true, Port: embedded.AnyPort, UIPort: embedded.AnyPort}); err != nil {
+		return err
+	}
+	// Not by consign.Options: an environment that points at another Temporal is no matter here.
+	s.temporal, err = client.DialContext(ctx, client.Options{
+		HostPort:          s.server.Address(),
+		DataConverter:     consign.DataConverter(),
+		Logger:            worker.SDKLog(zap.NewNop()),
+		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
+	})
+	if err != nil {
+		return fmt.Errorf("connect to the embedded Temporal at %s: %w", s.server.Address(), err)
+	}
+	s.configuration = configurationText(s.archive, s.receiver.url+hookPath, rhythmFor(o.once).retry)
+	parsed, err := parseConfiguration(s.configuration, secret, s.console)
+	if err != nil {
+		return err
+	}
+	s.worker, err = worker.Start(ctx, worker.Options{Temporal: s.temporal, Config: parsed, Drain: 2 * time.Second})
+	return err
+}
+
+// close ends the parts, the last one first, and removes every trace.
+func (s *stage) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	var problems []error
+	if s.worker != nil {
+		problems = append(problems, s.worker.Stop(ctx))
+	}
+	if s.temporal != nil {
+		s.temporal.Close()
+	}
+	if s.server != nil {
+		problems = append(problems, s.server.Stop(ctx))
+	}
+	if s.receiver != nil {
+		s.receiver.stop()
+	}
+	if s.dir != "" {
+		problems = append(problems, os.RemoveAll(s.dir))
+	}
+	return errors.Join(problems...)
+}
+
+// watchOver ends the demo when the server or the receiver gives up.
+func (s *stage) watchOver(ctx context.Context, end context.CancelCauseFunc) {
+	select {
+	case err := <-s.server.Failed():
+		end(fmt.Errorf("the embedded Temporal server gave up: %w", err))
+	case <-s.receiver.exited:
+		end(errors.New("the receiver's process has ended"))
+	case <-ctx.Done():
+	}
+}

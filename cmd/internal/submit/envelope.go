@@ -1,0 +1,208 @@
+package submit
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/consign-dev/consign"
+)
+
+// envelope says how a result is made of a value.
+type envelope struct {
+	// bare has every value taken as data.
+	bare bool
+	// source and kind stand in for the source and type that a value does not bring.
+	source, kind string
+	// idField is the dotted path of the id inside the data. Empty: a fresh UUID.
+	idField string
+}
+
+// read makes a result of a value. Its data are bytes of the value, never decoded.
+//
+// An envelope is an object with "data" and with "source" or "id", or a CloudEvent, which is told by
+// its "specversion". All else is bare data. An object that has an envelope's fields and others
+// beside them may be either, so it is refused: taken for an envelope it would lose the others.
+func (e envelope) read(value json.RawMessage) (consign.Result, error) {
+	r := consign.Result{Data: value}
+	if fields, err := e.fields(value); err != nil {
+		return r, err
+	} else if fields != nil {
+		if r, err = open(fields); err != nil {
+			return r, err
+		}
+	}
+	if r.Source == "" {
+		r.Source = e.source
+	}
+	if r.Source == "" {
+		return r, fmt.Errorf("%w: no source: give --source NAME, or submit an envelope {\"source\":…,\"id\":…,\"data\":…}", consign.ErrInvalid)
+	}
+	if r.Type == "" {
+		r.Type = e.kind
+	}
+	if r.ID == "" && e.idField != "" {
+		id, err := idAt(r.Data, e.idField)
+		if err != nil {
+			return r, fmt.Errorf("%w: --id-field %s: %w", consign.ErrInvalid, e.idField, err)
+		}
+		r.ID = id
+	}
+	return r, nil
+}
+
+// fields of an envelope; nil if the value is bare data.
+func (e envelope) fields(value json.RawMessage) (map[string]json.RawMessage, error) {
+	if e.bare || len(value) == 0 || value[0] != '{' {
+		return nil, nil
+	}
+	// A map, as a struct would match names in any case.
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(value, &fields); err != nil {
+		return nil, fmt.Errorf("%w: not JSON: %w", consign.ErrInvalid, err)
+	}
+	_, data := fields["data"]
+	if _, cloudEvent := fields["specversion"]; cloudEvent {
+		if !data {
+			return nil, fmt.Errorf("%w: a CloudEvent without data in JSON: --bare submits the whole of it", consign.ErrInvalid)
+		}
+		return fields, nil
+	}
+	_, source := fields["source"]
+	_, id := fields["id"]
+	if !data || !source && !id {
+		return nil, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !attribute(name) {
+			return nil, fmt.Errorf("%w: an envelope has no field %q: --bare submits the whole object as data, \"specversion\":\"1.0\" in it has other fields left out", consign.ErrInvalid, name)
+		}
+	}
+	return fields, nil
+}
+
+func attribute(name string) bool {
+	switch name {
+	case "source", "id", "type", "time", "subject", "data", "datacontenttype", "dataschema":
+		return true
+	}
+	return false
+}
+
+func open(fields map[string]json.RawMessage) (consign.Result, error) {
+	r := consign.Result{Data: fields["data"]}
+	for name, to := range map[string]*string{"source": &r.Source, "type": &r.Type, "subject": &r.Subject} {
+		if err := text(fields[name], to); err != nil {
+			return r, fmt.Errorf("%w: %s is %s, not a string", consign.ErrInvalid, name, shape(fields[name]))
+		}
+	}
+	var err error
+	if raw := fields["id"]; raw != nil && shape(raw) != "null" {
+		if r.ID, err = identifier(raw); err != nil {
+			return r, fmt.Errorf("%w: id %w", consign.ErrInvalid, err)
+		}
+	}
+	var stamp string
+	if err := text(fields["time"], &stamp); err != nil {
+		return r, fmt.Errorf("%w: time is %s, not a string such as \"2026-01-31T12:00:00Z\"", consign.ErrInvalid, shape(fields["time"]))
+	}
+	if stamp != "" {
+		if r.Time, err = time.Parse(time.RFC3339Nano, stamp); err != nil {
+			return r, fmt.Errorf("%w: time %q is not RFC 3339, such as \"2026-01-31T12:00:00Z\"", consign.ErrInvalid, stamp)
+		}
+	}
+	return r, nil
+}
+
+// text reads a string; what is missing or null leaves it empty.
+func text(raw json.RawMessage, to *string) error {
+	if raw == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, to)
+}
+
+// idAt finds the id at a dotted path inside data. A name that has dots itself is found too.
+func idAt(data json.RawMessage, path string) (string, error) {
+	raw, ok := lookup(data, path)
+	if !ok {
+		return "", fmt.Errorf("the data has no such field")
+	}
+	id, err := identifier(raw)
+	if err != nil {
+		return "", fmt.Errorf("the field %w", err)
+	}
+	return id, nil
+}
+
+func lookup(data json.RawMessage, path string) (json.RawMessage, bool) {
+	switch shape(data) {
+	case "an object":
+		var fields map[string]json.RawMessage
+		if json.Unmarshal(data, &fields) != nil {
+			return nil, false
+		}
+		if raw, ok := fields[path]; ok {
+			return raw, true
+		}
+		name, rest, nested := strings.Cut(path, ".")
+		if raw, ok := fields[name]; ok && nested {
+			return lookup(raw, rest)
+		}
+	case "an array":
+		var elements []json.RawMessage
+		name, rest, nested := strings.Cut(path, ".")
+		index, err := strconv.Atoi(name)
+		if json.Unmarshal(data, &elements) != nil || err != nil || index < 0 || index >= len(elements) {
+			return nil, false
+		}
+		if nested {
+			return lookup(elements[index], rest)
+		}
+		return elements[index], true
+	}
+	return nil, false
+}
+
+// identifier reads an id: a string, or a number as it is spelled.
+func identifier(raw json.RawMessage) (string, error) {
+	switch s := shape(raw); s {
+	case "a string":
+		var id string
+		if err := json.Unmarshal(raw, &id); err != nil {
+			return "", fmt.Errorf("is not a string: %w", err)
+		}
+		if id == "" {
+			return "", fmt.Errorf("is empty")
+		}
+		return id, nil
+	case "a number":
+		return string(raw), nil
+	default:
+		return "", fmt.Errorf("is %s, not a string or a number", s)
+	}
+}
+
+// shape names what a JSON value is.
+func shape(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return "missing"
+	}
+	switch raw[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}

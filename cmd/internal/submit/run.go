@@ -1,0 +1,200 @@
+package submit
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/consign-dev/consign"
+)
+
+const (
+	// maxWaits is how many results are waited for at once: each is a long poll, of which a Temporal
+	// frontend takes 1,200 for a namespace.
+	maxWaits = 1_000
+	// maxOpen is how many submitted results may wait for their turn to be waited for. Beyond it,
+	// submitting pauses, so that memory stays bounded.
+	maxOpen = 100_000
+)
+
+// Reasons to stop before the end of the input.
+var (
+	errStrict   = errors.New("--strict")
+	errTimeout  = errors.New("--timeout")
+	errTemporal = errors.New("temporal")
+)
+
+// run submits all values of an input.
+type run struct {
+	envelope envelope
+	client   submitter
+	options  []consign.SubmitOption
+	// concurrency is how many submissions are in flight.
+	concurrency  int
+	wait, strict bool
+	print        *printer
+	tally        *tally
+
+	stop context.CancelCauseFunc
+}
+
+// submitted is a result that is in Temporal.
+type submitted struct {
+	place
+
+	source string
+	handle handle
+}
+
+// do returns why the run stopped before the end of the input; nil if it did not. When ctx is over,
+// it stops reading and waiting, and lets go of what is in flight.
+func (r *run) do(ctx context.Context, in input) error {
+	reading, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r.stop = stop
+
+	items := make(chan item)
+	go in.read(reading, items)
+
+	follow := func(submitted) {}
+	finish := func() {}
+	if r.wait {
+		follow, finish = r.follower(ctx)
+	}
+	var inFlight sync.WaitGroup
+	slots := make(chan struct{}, r.concurrency)
+	for it := range until(reading, items, r.tally.complete) {
+		r.tally.passed(it.place)
+		result, ok := r.prepare(it)
+		if !ok {
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-reading.Done():
+			r.tally.left(it.place)
+			continue
+		}
+		inFlight.Go(func() {
+			defer func() { <-slots }()
+			if s, ok := r.submit(ctx, it.place, result); ok {
+				follow(s)
+			}
+		})
+	}
+	inFlight.Wait()
+	finish()
+	return context.Cause(reading)
+}
+
+// until yields items until ctx is over, or all have come and complete was told so.
+func until(ctx context.Context, items <-chan item, complete func()) func(yield func(item) bool) {
+	return func(yield func(item) bool) {
+		for ctx.Err() == nil {
+			select {
+			case it, ok := <-items:
+				if !ok && ctx.Err() == nil {
+					complete()
+				}
+				if !ok || !yield(it) {
+					return
+				}
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// prepare makes a result of a value, or reports why there is none.
+func (r *run) prepare(it item) (consign.Result, bool) {
+	result, err := consign.Result{}, it.Err
+	if err == nil {
+		result, err = r.envelope.read(it.Raw)
+	}
+	if err != nil {
+		r.refuse(it.place, err)
+		return result, false
+	}
+	if result.ID == "" && r.tally.fresh() {
+		r.print.notice("results without an id get a fresh one: submitted again, they are not recognised as duplicates and are delivered again (--id-field names a field to take)")
+	}
+	return result, true
+}
+
+// refuse reports a value that cannot be submitted.
+func (r *run) refuse(at place, err error) {
+	r.print.problem(at, err)
+	r.tally.refused(err)
+	if r.strict {
+		r.tally.left(at)
+		r.stop(errStrict)
+	}
+}
+
+func (r *run) submit(ctx context.Context, at place, result consign.Result) (submitted, bool) {
+	h, err := r.client.Submit(ctx, result, r.options...)
+	if h != nil {
+		r.tally.submitted(h.Duplicate())
+		r.print.advance(r.tally)
+	}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		if h == nil {
+			r.tally.unsubmitted(at)
+		}
+		return submitted{}, false
+	case errors.Is(err, consign.ErrUnreachable), errors.Is(err, consign.ErrNotSetUp):
+		r.print.problem(at, err)
+		r.tally.unsubmitted(at)
+		r.tally.noTemporal()
+		r.stop(errTemporal)
+		return submitted{}, false
+	default:
+		r.refuse(at, err)
+		if h == nil {
+			return submitted{}, false
+		}
+	}
+	s := submitted{place: at, source: result.Source, handle: h}
+	if !r.wait {
+		r.print.result(s, nil)
+	}
+	return s, true
+}
+
+// follower takes submitted results and waits until each is committed. finish waits for all of them.
+func (r *run) follower(ctx context.Context) (follow func(submitted), finish func()) {
+	open := make(chan submitted, maxOpen)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var waits sync.WaitGroup
+		defer waits.Wait()
+		slots := make(chan struct{}, maxWaits)
+		for s := range open {
+			slots <- struct{}{}
+			waits.Go(func() {
+				defer func() { <-slots }()
+				r.await(ctx, s)
+			})
+		}
+	}()
+	follow = func(s submitted) { open <- s }
+	finish = func() { close(open); <-done }
+	return follow, finish
+}
+
+func (r *run) await(ctx context.Context, s submitted) {
+	receipt, err := s.handle.Wait(ctx)
+	switch {
+	case err == nil:
+		r.print.result(s, &receipt)
+		r.tally.committed(receipt)
+	case ctx.Err() != nil:
+		r.tally.uncommitted()
+	default:
+		r.print.problem(s.place, err)
+		r.tally.refused(err)
+	}
+}
