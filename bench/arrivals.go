@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 )
 
@@ -93,33 +94,18 @@ func (a *arrivals) took() []time.Duration {
 	return a.over
 }
 
-// watched are the settings of a sink whose deliveries are noted.
-type watched struct {
-	sinks.Settings
-
-	sink     string
-	arrivals *arrivals
-}
-
-// Open implements sinks.Settings.
-func (w watched) Open(ctx context.Context, name string) (sinks.Sink, error) {
-	sink, err := w.Settings.Open(ctx, name)
-	return watchedSink{Sink: sink, watched: w}, err
-}
-
-type watchedSink struct {
-	sinks.Sink
-
-	watched watched
-}
-
-// Deliver implements sinks.Sink.
-func (s watchedSink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
-	errs := s.Sink.Deliver(ctx, batch)
-	for i, delivery := range batch {
-		if len(errs) == 0 || errs[i] == nil {
-			s.watched.arrivals.arrived(s.watched.sink, delivery.Result.ID)
-		}
+// watch is settings of the same sink that note what it holds.
+func (a *arrivals) watch(sink string, original config.Settings) sinks.Settings {
+	return wrapped{
+		Settings: original.(sinks.Settings), //nolint:forcetypeassert // every kind's settings open
+		deliver: func(ctx context.Context, to sinks.Sink, batch []sinks.Delivery) []error {
+			errs := to.Deliver(ctx, batch)
+			for i, delivery := range batch {
+				if len(errs) == 0 || errs[i] == nil {
+					a.arrived(sink, delivery.Result.ID)
+				}
+			}
+			return errs
+		},
 	}
-	return errs
 }

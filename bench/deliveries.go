@@ -37,10 +37,14 @@ func (b *bench) deliveries(ctx context.Context, report *Report) error {
 		if err != nil {
 			return err
 		}
+		attempts := &attempts{}
+		for _, sink := range settings.Sinks {
+			replace(settings, sink.Name, attempts.count)
+		}
 		return withWorker(ctx, temporal, settings, func(*worker.Worker) error {
 			t := &tally{bench: b, archive: archive}
 			return t.check(ctx, func() error {
-				s := subject{temporal: temporal, client: consign.NewClient(temporal), submitted: &t.submitted}
+				s := subject{temporal: temporal, client: consign.NewClient(temporal), submitted: &t.submitted, attempts: attempts}
 				return b.alternate(ctx, s, report)
 			})
 		})
@@ -70,6 +74,9 @@ func (b *bench) alternate(ctx context.Context, s subject, report *Report) error 
 			}
 		}
 		report.Floor, report.Single = floor.floor(), single.single(floor)
+		if report.Single != nil {
+			report.Single.QueuedShare = rounded(s.attempts.queuedShare())
+		}
 		if !b.wants("alone") {
 			return nil
 		}
@@ -89,9 +96,8 @@ func (b *bench) round(ctx context.Context, number int, figure string, n int, to 
 	if err != nil {
 		return fmt.Errorf("%s, round %d: %w", figure, number+1, err)
 	}
-	b.say("%-6s round %d of %d: %.0f/s", figure, number+1, b.rounds, lap.perSecond)
-	to.rates = append(to.rates, lap.perSecond)
-	to.took = append(to.took, lap.took...)
+	b.say("%-6s round %d of %d: %.0f/s, %.1f ms of CPU each", figure, number+1, b.rounds, lap.perSecond, milliseconds(lap.cpu))
+	to.add(lap)
 	return nil
 }
 
@@ -110,6 +116,7 @@ type subject struct {
 	temporal  client.Client
 	client    *consign.Client
 	submitted *atomic.Int64
+	attempts  *attempts
 }
 
 // noop runs one workflow that does nothing.

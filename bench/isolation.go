@@ -61,9 +61,7 @@ func (b *bench) isolated(ctx context.Context, name, url string) (p95 time.Durati
 	}
 	watch := newArrivals("archive", "console")
 	for _, sink := range watch.sinks {
-		replace(settings, sink, func(original config.Settings) sinks.Settings {
-			return watched{Settings: original.(sinks.Settings), sink: sink, arrivals: watch} //nolint:forcetypeassert // every kind's settings open
-		})
+		replace(settings, sink, func(original config.Settings) sinks.Settings { return watch.watch(sink, original) })
 	}
 	err = b.withEngine(ctx, name, func(temporal client.Client) error {
 		return withWorker(ctx, temporal, settings, func(working *worker.Worker) error {

@@ -30,6 +30,7 @@ func payload(n int) json.RawMessage {
 type lap struct {
 	perSecond float64
 	took      []time.Duration
+	cpu       time.Duration // that this process used for each
 }
 
 // closedLoop does something n times, so many at once, each as soon as an earlier one is over.
@@ -37,7 +38,7 @@ func closedLoop(ctx context.Context, n, inFlight int, do func(ctx context.Contex
 	took := make([]time.Duration, n)
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	began := time.Now()
+	began, used := time.Now(), cpuTime()
 	for range min(inFlight, n) {
 		group.Go(func() error {
 			for {
@@ -54,7 +55,11 @@ func closedLoop(ctx context.Context, n, inFlight int, do func(ctx context.Contex
 		})
 	}
 	err := group.Wait()
-	return lap{perSecond: float64(n) / time.Since(began).Seconds(), took: took}, err
+	return lap{
+		perSecond: float64(n) / time.Since(began).Seconds(),
+		took:      took,
+		cpu:       (cpuTime() - used) / time.Duration(n),
+	}, err
 }
 
 // paced does something perSecond times a second for as long as it is told, whether or not earlier ones

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Machine is where the figures were measured.
@@ -39,6 +40,15 @@ func cpu() string {
 		}
 	}
 	return ""
+}
+
+// cpuTime is what this process has used of the processors, in user and kernel mode.
+func cpuTime() time.Duration {
+	var used syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // tmpfs is the type of a file system in memory. statfs(2), TMPFS_MAGIC.

@@ -35,6 +35,9 @@ type Floor struct {
 	Min                float64 `json:"min"`
 	Max                float64 `json:"max"`
 	P50                float64 `json:"p50_ms"`
+	// CPU is what the process of server, worker and submitter used for each, in milliseconds. It moves
+	// less than the rate when other programs use the machine as well.
+	CPU float64 `json:"cpu_ms"`
 }
 
 // Single is one result per workflow.
@@ -43,10 +46,15 @@ type Single struct {
 	Min              float64 `json:"min"`
 	Max              float64 `json:"max"`
 	P50              float64 `json:"p50_ms"`
+	CPU              float64 `json:"cpu_ms"`
+	// QueuedShare of the attempts were not inline, because a sink was slow or had no free slot.
+	QueuedShare float64 `json:"queued_share"`
 	// RatioToFloor is the ratio of the medians; RatioMin and RatioMax are of rounds side by side.
 	RatioToFloor float64 `json:"ratio_to_floor,omitempty"`
 	RatioMin     float64 `json:"ratio_min,omitempty"`
 	RatioMax     float64 `json:"ratio_max,omitempty"`
+	// CPURatio is the floor's CPU to this one's: the ratio that a processor used by nobody else tends to.
+	CPURatio float64 `json:"cpu_ratio,omitempty"`
 }
 
 // Alone is one result in flight, from Submit until the receipt.
@@ -61,6 +69,7 @@ type Plain struct {
 	Min              float64 `json:"min"`
 	Max              float64 `json:"max"`
 	P50              float64 `json:"p50_ms"`
+	CPU              float64 `json:"cpu_ms"`
 }
 
 // Isolation is what the healthy sinks feel of a broken one.
@@ -78,7 +87,14 @@ type Isolation struct {
 // series is the rounds of one figure.
 type series struct {
 	rates []float64
+	cpu   []float64 // milliseconds for each, by round
 	took  []time.Duration
+}
+
+func (s *series) add(l lap) {
+	s.rates = append(s.rates, l.perSecond)
+	s.cpu = append(s.cpu, milliseconds(l.cpu))
+	s.took = append(s.took, l.took...)
 }
 
 func (s series) p50() float64 { return milliseconds(percentile(s.took, 50)) }
@@ -87,20 +103,21 @@ func (s series) floor() *Floor {
 	if len(s.rates) == 0 {
 		return nil
 	}
-	return &Floor{WorkflowsPerSecond: median(s.rates), Min: slices.Min(s.rates), Max: slices.Max(s.rates), P50: s.p50()}
+	return &Floor{WorkflowsPerSecond: median(s.rates), Min: slices.Min(s.rates), Max: slices.Max(s.rates), P50: s.p50(), CPU: median(s.cpu)}
 }
 
 func (s series) single(floor series) *Single {
 	if len(s.rates) == 0 {
 		return nil
 	}
-	single := &Single{ResultsPerSecond: median(s.rates), Min: slices.Min(s.rates), Max: slices.Max(s.rates), P50: s.p50()}
+	single := &Single{ResultsPerSecond: median(s.rates), Min: slices.Min(s.rates), Max: slices.Max(s.rates), P50: s.p50(), CPU: median(s.cpu)}
 	if len(floor.rates) == len(s.rates) {
 		ratios := make([]float64, len(s.rates))
 		for i := range ratios {
 			ratios[i] = s.rates[i] / floor.rates[i]
 		}
 		single.RatioToFloor = rounded(median(s.rates) / median(floor.rates))
+		single.CPURatio = rounded(median(floor.cpu) / median(s.cpu))
 		single.RatioMin, single.RatioMax = rounded(slices.Min(ratios)), rounded(slices.Max(ratios))
 	}
 	return single
@@ -110,7 +127,7 @@ func (s series) plain() *Plain {
 	if len(s.rates) == 0 {
 		return nil
 	}
-	return &Plain{ResultsPerSecond: median(s.rates), Min: slices.Min(s.rates), Max: slices.Max(s.rates), P50: s.p50()}
+	return &Plain{ResultsPerSecond: median(s.rates), Min: slices.Min(s.rates), Max: slices.Max(s.rates), P50: s.p50(), CPU: median(s.cpu)}
 }
 
 // table prints the report for people.

@@ -89,7 +89,9 @@ func Wait(ctx context.Context, temporal client.Client, id string) error {
 		// A query reflects every signal that was sent before it.
 		record, err := Show(ctx, temporal, id)
 		switch {
-		case errors.Is(err, consign.ErrUnreachable) && ctx.Err() == nil:
+		case ctx.Err() != nil:
+			return fmt.Errorf("waiting for the replay of %s, which goes on: %w", id, ctx.Err())
+		case errors.Is(err, consign.ErrUnreachable):
 			// The replay goes on without us, and is asked about again.
 		case err != nil:
 			return err
@@ -102,7 +104,6 @@ func Wait(ctx context.Context, temporal client.Client, id string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for the replay of %s, which goes on: %w", id, ctx.Err())
 		case <-time.After(pause):
 		}
 	}

@@ -99,11 +99,7 @@ func summary(c *config.Config) string {
 	for i, sink := range c.Sinks {
 		names[i] = sink.Name
 	}
-	plural := "s"
-	if len(names) == 1 {
-		plural = ""
-	}
-	text := fmt.Sprintf("%d sink%s (%s)", len(names), plural, strings.Join(names, ", "))
+	text := fmt.Sprintf("%s (%s)", count(len(names), "sink"), strings.Join(names, ", "))
 	if c.Path == "" {
 		text += ", built in: there is no configuration file"
 	}

@@ -90,7 +90,7 @@ func replay(o *orders, ids []string, wait bool) error {
 		err := deadletters.Wait(o.cmd.Context(), o.temporal, id)
 		switch {
 		case err == nil:
-			err = o.say(answer{ID: id, Outcome: string(consign.Delivered)}, "replayed "+id+" : delivered")
+			err = o.say(answer{ID: id, Outcome: string(consign.Delivered)}, "replayed "+id+": delivered")
 		case errors.Is(err, deadletters.ErrParked):
 			o.failed = true
 			err = o.say(answer{ID: id, Outcome: string(consign.Parked), Cause: err.Error()}, "replayed "+printable(err.Error()))

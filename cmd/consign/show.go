@@ -96,7 +96,7 @@ func describeAttempts(out io.Writer, record consign.Record) error {
 	if n := len(record.Attempts); n < record.Made {
 		left = fmt.Sprintf(", the last %d of them", n)
 	}
-	fmt.Fprintf(out, "\n%d attempts%s\n", record.Made, left)
+	fmt.Fprintf(out, "\n%s%s\n", count(record.Made, "attempt"), left)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, attempt := range record.Attempts {
 		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\n", attempt.Number, moment(attempt.At), attempt.Took.Duration(), printable(attempt.Cause))
@@ -105,7 +105,7 @@ func describeAttempts(out io.Writer, record consign.Record) error {
 }
 
 func describeResults(out io.Writer, record consign.Record) error {
-	fmt.Fprintf(out, "\n%d results\n", len(record.Results))
+	fmt.Fprintf(out, "\n%s\n", count(len(record.Results), "result"))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, result := range record.Results {
 		fmt.Fprintf(w, "  %s\t%s\t%d bytes\t%s\n", printable(result.Source+"/"+result.ID), printable(result.Type), len(result.Data),

@@ -58,3 +58,11 @@ func printable(text string) string {
 		return ' '
 	}, text)
 }
+
+// count of things: "1 sink", "3 sinks".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

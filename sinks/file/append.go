@@ -5,19 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // maxWrite is about how many bytes are joined into one write: enough for many results, and little
 // to hold in memory.
 const maxWrite = 4 << 20
-
-// The wait between two tries to take the lock. Another worker holds it for one write, much below a
-// millisecond; a stopped one until it goes on.
-const (
-	firstWait = 100 * time.Microsecond
-	maxWait   = 20 * time.Millisecond
-)
 
 // appendix is a batch that waits to be appended.
 type appendix struct {

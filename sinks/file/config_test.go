@@ -37,9 +37,9 @@ func TestConfig_Mistakes_AreReportedByField(t *testing.T) {
 		want     string
 	}{
 		{"NoPath", file.Config{}, "path is missing: name the file to append to"},
-		{"DecimalMode", file.Config{Path: "a", Mode: "680"}, `mode "680" are no permissions: write them in octal and in quotes, such as "0640"`},
-		{"ModeTooWide", file.Config{Path: "a", Mode: "01640"}, `mode "01640" are no permissions: write them in octal and in quotes, such as "0640"`},
-		{"ModeWithoutTheOwner", file.Config{Path: "a", Mode: "0440"}, `mode "0440" would lock the sink itself out: the owner must read and write, as in "0640"`},
+		{"DecimalMode", file.Config{Path: "a", Mode: "680"}, `mode "680" are no permissions: write them in octal, such as 0640`},
+		{"ModeTooWide", file.Config{Path: "a", Mode: "01640"}, `mode "01640" are no permissions: write them in octal, such as 0640`},
+		{"ModeWithoutTheOwner", file.Config{Path: "a", Mode: "0440"}, `mode "0440" would lock the sink itself out: the owner must read and write, as in 0640`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -5,7 +5,7 @@
 //	    file:
 //	      path: /var/lib/consign/results.ndjson
 //	      sync: true
-//	      mode: "0640"
+//	      mode: 0640
 //
 // Any number of workers, of this machine, may share the file: each locks it (flock) while it
 // appends. Delivered means on disk (fsync), unless sync is false. Results that wait at the same
@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -56,8 +57,8 @@ type Config struct {
 	// Sync waits until results are on disk (fsync) before they count as delivered. Without it, a
 	// machine that loses power loses the last of them. Default true.
 	Sync *bool `yaml:"sync"`
-	// Mode gives the permissions of a file that the sink creates, in octal and in quotes, less the
-	// umask. Default "0640".
+	// Mode gives the permissions of a file that the sink creates, in octal, less the umask.
+	// Default 0640.
 	Mode string `yaml:"mode"`
 }
 
@@ -87,12 +88,12 @@ func (c *Config) Validate(report func(field, problem string)) {
 func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(*c) }
 
 func (c *Config) mode() (os.FileMode, error) {
-	mode, err := strconv.ParseUint(c.Mode, 8, 32)
+	mode, err := strconv.ParseUint(strings.TrimPrefix(c.Mode, "0o"), 8, 32)
 	if err != nil || mode > 0o777 {
-		return 0, fmt.Errorf(`%q are no permissions: write them in octal and in quotes, such as "0640"`, c.Mode)
+		return 0, fmt.Errorf("%q are no permissions: write them in octal, such as 0640", c.Mode)
 	}
 	if mode&0o600 != 0o600 {
-		return 0, fmt.Errorf(`%q would lock the sink itself out: the owner must read and write, as in "0640"`, c.Mode)
+		return 0, fmt.Errorf("%q would lock the sink itself out: the owner must read and write, as in 0640", c.Mode)
 	}
 	return os.FileMode(mode), nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"time"
 
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks/all"
@@ -22,15 +23,17 @@ type rhythm struct {
 	perSecond int
 	// retry is the webhook's policy, as YAML.
 	retry string
+	// replay is the time from one replay to the next.
+	replay time.Duration
 }
 
 // Alone it hurries: a result that is never taken is parked after 2 s. For a person it takes 17 s, time
 // enough to look at one in the Web UI.
 func rhythmFor(once bool) rhythm {
 	if once {
-		return rhythm{perSecond: 50, retry: "{max: 3, backoff: 300ms, max_backoff: 2s}"}
+		return rhythm{perSecond: 50, retry: "{max: 3, backoff: 300ms, max_backoff: 2s}", replay: 100 * time.Millisecond}
 	}
-	return rhythm{perSecond: 25, retry: "{max: 5, backoff: 1s, max_backoff: 5s}"}
+	return rhythm{perSecond: 25, retry: "{max: 5, backoff: 1s, max_backoff: 5s}", replay: 500 * time.Millisecond}
 }
 
 // configurationText is the demo's consign.yaml. Its circuit stays closed: what the receiver still

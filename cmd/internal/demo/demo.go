@@ -8,7 +8,6 @@ package demo
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +17,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/cmd/internal/exit"
@@ -61,7 +59,7 @@ It uses free ports and a temporary directory, and leaves nothing behind.`,
 			}
 			show := &show{
 				options: o, screen: newScreen(story), stdin: bufio.NewReader(cmd.InOrStdin()),
-				stdout: cmd.OutOrStdout(), began: time.Now(),
+				stdout: cmd.OutOrStdout(), began: time.Now(), arrived: map[string]bool{},
 			}
 			show.screen.note("Consign %s, the demo. It starts a Temporal server, which takes some seconds.", version)
 			return show.run(cmd.Context())
@@ -90,11 +88,9 @@ type show struct {
 	began   time.Time
 	results []consign.Result
 	stage   *stage
-	linked  bool // the Web UI's link was shown
+	linked  bool            // the Web UI's link was shown
+	arrived map[string]bool // dead letters whose replay was shown, by workflow id
 }
-
-// patience bounds each part of the story that waits for deliveries.
-const patience = time.Minute
 
 var errNegative = errors.New("the demo's verdict is negative: what is wrong stands above")
 
@@ -165,82 +161,6 @@ func (s *show) introduce() {
 	s.screen.note("\nSubmitting %d detections. The receiver behind %q fails some at first, and a few every time.\n", len(s.results), webhookSink)
 }
 
-// deliver submits the results and shows what becomes of them until all are committed: taken or parked
-// at every sink.
-func (s *show) deliver(ctx context.Context) error {
-	return s.watch(ctx, func(ctx context.Context) error {
-		all, ctx := errgroup.WithContext(ctx)
-		all.Go(func() error {
-			return s.submit(ctx, func(handle *consign.Handle) {
-				all.Go(func() error {
-					_, err := handle.Wait(ctx)
-					return err
-				})
-			})
-		})
-		return all.Wait()
-	})
-}
-
-// submit hands over the results one by one, so that the eye can follow.
-func (s *show) submit(ctx context.Context, submitted func(*consign.Handle)) error {
-	submitter := consign.NewClient(s.stage.temporal)
-	tick := time.NewTicker(time.Second / time.Duration(rhythmFor(s.once).perSecond))
-	defer tick.Stop()
-	for _, result := range s.results {
-		handle, err := submitter.Submit(ctx, result)
-		if err != nil {
-			return err
-		}
-		submitted(handle)
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// watch shows the state until work is over, and once more then.
-func (s *show) watch(ctx context.Context, work func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("deliveries are not over after %s: this machine is too slow, or there is a fault in Consign", patience))
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- work(ctx) }()
-	tick := time.NewTicker(s.screen.interval())
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-done:
-			if err != nil {
-				return cmp.Or(context.Cause(ctx), err)
-			}
-			defer s.screen.leave()
-			return s.draw(ctx)
-		case <-tick.C:
-			if err := s.draw(ctx); err != nil {
-				cancel()
-				<-done
-				return err
-			}
-		}
-	}
-}
-
-func (s *show) draw(ctx context.Context) error {
-	now, err := s.stage.look(ctx)
-	if err != nil {
-		return err
-	}
-	if now.stubborn != nil && !s.linked {
-		s.linked = true
-		s.screen.note("  %s was refused %d times and is being retried. See it in the Web UI:\n  %s\n", now.stubborn.id, now.stubborn.tries, now.stubborn.link)
-	}
-	s.screen.show(now)
-	return nil
-}
-
 func (s *show) listDeadLetters(ctx context.Context) error {
 	e, err := s.stage.askEngine(ctx)
 	if err != nil {
@@ -273,40 +193,6 @@ Press Enter to heal the receiver and replay them. Until then, in another termina
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// healAndReplay shows how the dead letters arrive after all. That they do not is for the verdict to say.
-func (s *show) healAndReplay(ctx context.Context) error {
-	if err := s.stage.receiver.heal(ctx); err != nil {
-		return err
-	}
-	s.screen.note("\nThe receiver is healed. Replaying the dead letters:\n")
-	return s.watch(ctx, func(ctx context.Context) error {
-		if _, err := s.stage.replay(ctx); err != nil {
-			return err
-		}
-		return s.untilReplayed(ctx)
-	})
-}
-
-func (s *show) untilReplayed(ctx context.Context) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience / 2); time.Now().Before(deadline); {
-		e, err := s.stage.askEngine(ctx)
-		if err != nil {
-			return err
-		}
-		if len(e.inState(consign.StateReplayed))+len(e.inState(consign.StateDiscarded)) == len(e.letters) {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
 }
 
 func (s *show) verdict(ctx context.Context) (verdict, error) {

@@ -67,20 +67,3 @@ func (s *stage) askEngine(ctx context.Context) (engine, error) {
 	}
 	return e, nil
 }
-
-// replay orders the replay of every dead letter that is parked, and returns how many.
-func (s *stage) replay(ctx context.Context) (int, error) {
-	e, err := s.askEngine(ctx)
-	if err != nil {
-		return 0, err
-	}
-	parked := e.inState(consign.StateParked)
-	for _, l := range parked {
-		err := s.temporal.SignalWorkflow(ctx, l.execution.GetWorkflowId(), l.execution.GetRunId(), consign.ReplaySignal,
-			consign.ReplayRequest{By: "consign demo"})
-		if err != nil {
-			return 0, fmt.Errorf("replay %s: %w", l.execution.GetWorkflowId(), err)
-		}
-	}
-	return len(parked), nil
-}

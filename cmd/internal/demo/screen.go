@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/term"
@@ -66,13 +65,11 @@ func (s *screen) erase() {
 
 func tableOf(now state) string {
 	var text strings.Builder
-	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "SINK\tTAKEN\tRETRYING\tPARKED\t")
+	fmt.Fprintf(&text, "  %-8s  %6s  %8s  %6s\n", "SINK", "TAKEN", "RETRYING", "PARKED")
 	for _, r := range now.rows {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t\n", r.sink, r.taken, r.retrying, r.parked)
+		fmt.Fprintf(&text, "  %-8s  %6d  %8d  %6d\n", r.sink, r.taken, r.retrying, r.parked)
 	}
-	_ = table.Flush() // a builder takes everything
-	fmt.Fprintf(&text, "   %s: %s\n", consoleSink, headline(now.last))
+	fmt.Fprintf(&text, "  last on the %s: %s\n", consoleSink, headline(now.last))
 	return text.String()
 }
 

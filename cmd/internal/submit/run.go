@@ -84,7 +84,10 @@ func (r *run) do(ctx context.Context, in input) error {
 	}
 	inFlight.Wait()
 	finish()
-	return context.Cause(reading)
+	if cause := context.Cause(reading); cause != nil {
+		return cause
+	}
+	return context.Cause(ctx) // reading hears of it a moment later
 }
 
 // until yields items until ctx is over, or all have come and complete was told so.

@@ -1,6 +1,9 @@
 package submit
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // maxDepth is how deep arrays and objects may nest, as in encoding/json.
 const maxDepth = 10_000
@@ -74,21 +77,26 @@ func (r *Reader) scan() error {
 // str moves past the rest of a string. A string ends before its line does, so that one without its
 // closing quote does not take in the lines that follow.
 func (r *Reader) str() error {
-	for escaped := false; ; {
-		b, ok := r.next()
-		switch {
-		case !ok:
+	for {
+		if r.pos == len(r.buf) && !r.fill() {
 			return r.broken("the input ends in the middle of a string")
-		case b == '\n':
-			r.pos--
-			return r.broken("a string without its closing quote")
-		case escaped:
-			escaped = false
-		case b == '\\':
-			escaped = true
-		case b == '"':
-			return nil
 		}
+		i := bytes.IndexAny(r.buf[r.pos:], "\"\\\n")
+		if i < 0 {
+			r.pos = len(r.buf)
+			continue
+		}
+		r.pos += i
+		switch b, _ := r.next(); b {
+		case '"':
+			return nil
+		case '\\':
+			if escaped, _ := r.next(); escaped != '\n' {
+				continue
+			}
+		}
+		r.pos--
+		return r.broken("a string without its closing quote")
 	}
 }
 
