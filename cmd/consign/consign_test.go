@@ -186,8 +186,8 @@ func TestUp_WhenAPortIsInUse_IsOneLineWithTheFlag(t *testing.T) {
 	t.Cleanup(func() { taken.Close() })
 	_, port, err := net.SplitHostPort(taken.Addr().String())
 	require.NoError(t, err)
-	consign(t, "", "up", "--ephemeral", "--port", port, "--ui-port", "-1").oneLine(t, 2, "consign: ", port, "in use", "--port")
-	consign(t, "", "up", "--ephemeral", "--port", "-1", "--ui-port", port).oneLine(t, 2, "consign: ", port, "in use", "--ui-port")
+	invoke(t, "", "up", "--ephemeral", "--port", port, "--ui-port", "-1").oneLine(t, 2, "consign: ", port, "in use", "--port")
+	invoke(t, "", "up", "--ephemeral", "--port", "-1", "--ui-port", port).oneLine(t, 2, "consign: ", port, "in use", "--ui-port")
 }
 
 func TestUp_WhenTheDataDirectoryIsReadOnly_IsOneLineWithTheFlag(t *testing.T) {

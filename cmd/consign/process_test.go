@@ -111,8 +111,8 @@ func (p *process) exit(t *testing.T, within time.Duration) int {
 	}
 }
 
-// consign runs a command to its end.
-func consign(t *testing.T, input string, args ...string) said {
+// invoke runs a command to its end.
+func invoke(t *testing.T, input string, args ...string) said {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Stdin = strings.NewReader(input)
@@ -149,7 +149,7 @@ func startUp(t *testing.T, file string, args ...string) *up {
 // run runs a command against it.
 func (u *up) run(t *testing.T, input string, args ...string) said {
 	t.Helper()
-	return consign(t, input, append(args, "--address", u.Address)...)
+	return invoke(t, input, append(args, "--address", u.Address)...)
 }
 
 // receiver answers with a status that a test sets, and counts what it took.

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,16 +14,24 @@ import (
 // at every sink.
 func (s *show) deliver(ctx context.Context) error {
 	return s.watch(ctx, func(ctx context.Context) error {
-		all, ctx := errgroup.WithContext(ctx)
+		var parked atomic.Int64
+		all, waiting := errgroup.WithContext(ctx)
 		all.Go(func() error {
-			return s.submit(ctx, func(handle *consign.Handle) {
+			return s.submit(waiting, func(handle *consign.Handle) {
 				all.Go(func() error {
-					_, err := handle.Wait(ctx)
+					receipt, err := handle.Wait(waiting)
+					parked.Add(parkedLegs(receipt))
 					return err
 				})
 			})
 		})
-		return all.Wait()
+		if err := all.Wait(); err != nil {
+			return err
+		}
+		// Listings come some milliseconds after the fact.
+		return s.stage.until(ctx, func(e engine) bool {
+			return len(e.retrying) == 0 && int64(len(e.letters)) >= parked.Load()
+		})
 	})
 }
 
@@ -44,4 +53,13 @@ func (s *show) submit(ctx context.Context, submitted func(*consign.Handle)) erro
 		}
 	}
 	return nil
+}
+
+func parkedLegs(receipt consign.Receipt) (count int64) {
+	for _, leg := range receipt.Legs {
+		if leg.Outcome == consign.Parked {
+			count++
+		}
+	}
+	return count
 }

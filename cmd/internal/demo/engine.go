@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -66,4 +67,21 @@ func (s *stage) askEngine(ctx context.Context) (engine, error) {
 		}
 	}
 	return e, nil
+}
+
+// until asks the engine again and again until something holds.
+func (s *stage) until(ctx context.Context, holds func(engine) bool) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		e, err := s.askEngine(ctx)
+		if err != nil || holds(e) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

@@ -9,39 +9,40 @@ import (
 	"github.com/consign-dev/consign/deadletters"
 )
 
-// healAndReplay shows how the dead letters arrive after all. That they do not is for the verdict to say.
+// healAndReplay shows how the dead letters arrive after all.
 func (s *show) healAndReplay(ctx context.Context) error {
 	if err := s.stage.receiver.heal(ctx); err != nil {
 		return err
 	}
 	s.screen.note("\nThe receiver is healed. Replaying the dead letters:\n")
 	return s.watch(ctx, func(ctx context.Context) error {
-		return s.replay(ctx)
+		if err := s.replay(ctx); err != nil {
+			return err
+		}
+		closing, cancel := context.WithTimeout(ctx, patience/2)
+		defer cancel()
+		err := s.stage.until(closing, func(e engine) bool {
+			return len(e.inState(consign.StateReplayed))+len(e.inState(consign.StateDiscarded)) == len(e.letters)
+		})
+		if closing.Err() != nil && ctx.Err() == nil {
+			return nil // what has not arrived by now is for the verdict to name
+		}
+		return err
 	})
 }
 
-// replay orders one replay after the other, and waits until all are over.
+// replay orders one replay after the other, so that the eye can follow.
 func (s *show) replay(ctx context.Context) error {
+	e, err := s.stage.askEngine(ctx)
+	if err != nil {
+		return err
+	}
 	tick := time.NewTicker(rhythmFor(s.once).replay)
 	defer tick.Stop()
-	ordered := map[string]bool{}
-	for deadline := time.Now().Add(patience / 2); time.Now().Before(deadline); {
-		e, err := s.stage.askEngine(ctx)
-		if err != nil {
+	for _, l := range e.inState(consign.StateParked) {
+		err := deadletters.Replay(ctx, s.stage.temporal, l.execution.GetWorkflowId(), "consign demo")
+		if err != nil && !errors.Is(err, deadletters.ErrClosed) { // someone in another terminal may have been faster
 			return err
-		}
-		if len(e.inState(consign.StateReplayed))+len(e.inState(consign.StateDiscarded)) == len(e.letters) {
-			return nil
-		}
-		for _, l := range e.inState(consign.StateParked) {
-			if id := l.execution.GetWorkflowId(); !ordered[id] {
-				ordered[id] = true
-				// Someone in another terminal may have been faster.
-				if err := deadletters.Replay(ctx, s.stage.temporal, id, "consign demo"); err != nil && !errors.Is(err, deadletters.ErrClosed) {
-					return err
-				}
-				break
-			}
 		}
 		select {
 		case <-tick.C:

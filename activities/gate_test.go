@@ -1,0 +1,176 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+)
+
+// answering is a sink that says the same to everything.
+type answering struct{ err error }
+
+func (a *answering) Deliver(_ context.Context, batch []sinks.Delivery) []error {
+	return sinks.All(batch, a.err)
+}
+func (*answering) Close(context.Context) error { return nil }
+
+func newTestGate(sink sinks.Sink, change func(*config.Sink)) *Gate {
+	settings := config.Sink{Name: "one", Delivery: config.Delivery{
+		Concurrency: 2, QueueDepth: 1, Timeout: 10 * time.Second,
+		Retry:   config.Retry{MaxRetryAfter: time.Hour},
+		Circuit: config.Circuit{Failures: 3, Open: 5 * time.Second},
+	}}
+	if change != nil {
+		change(&settings)
+	}
+	return NewGate(settings, sink, NewMetrics(prometheus.NewRegistry()))
+}
+
+func (g *Gate) once() error {
+	errs, err := g.deliver(context.Background(), []sinks.Delivery{{ID: "a"}}, 64, time.Second)
+	if err != nil {
+		return err
+	}
+	if len(errs) != 1 {
+		return fmt.Errorf("%d reports", len(errs))
+	}
+	return errs[0]
+}
+
+func TestGate_FailuresInARow_OpenTheCircuit_AndOneProbeAtATimeClosesIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink := &answering{err: errors.New("down")}
+		g := newTestGate(sink, nil)
+		for range 3 {
+			require.EqualError(t, g.once(), "down")
+		}
+		require.ErrorIs(t, g.once(), errCircuitOpen)
+		_, why := g.TryInline()
+		require.Equal(t, "circuit open", why)
+		ok, wait, _ := g.Ready(0)
+		require.False(t, ok)
+		require.Equal(t, 5*time.Second, wait)
+
+		time.Sleep(wait + time.Millisecond)
+		ok, _, _ = g.Ready(0)
+		require.True(t, ok, "one probe")
+		ok, _, _ = g.Ready(1)
+		require.False(t, ok, "one at a time")
+		require.EqualError(t, g.once(), "down")
+		ok, _, changed := g.Ready(0)
+		require.False(t, ok, "the probe failed, so it is open again")
+
+		time.Sleep(5*time.Second + time.Millisecond)
+		sink.err = nil
+		require.NoError(t, g.once())
+		<-changed
+		ok, _, _ = g.Ready(1)
+		require.True(t, ok, "closed")
+		leave, why := g.TryInline()
+		require.Empty(t, why)
+		leave()
+	})
+}
+
+func TestGate_RefusalForGood_IsASignOfLife(t *testing.T) {
+	t.Parallel()
+	g := newTestGate(&answering{err: sinks.Permanent(errors.New("bad request"))}, nil)
+	for range 10 {
+		require.EqualError(t, g.once(), "bad request")
+	}
+}
+
+func TestGate_SinkThatAsksToBeLeftAlone_IsLeftAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newTestGate(&answering{err: sinks.RetryAfter(errors.New("429"), time.Minute)}, nil)
+		require.EqualError(t, g.once(), "429")
+		_, why := g.TryInline()
+		require.Contains(t, why, "left alone")
+		ok, wait, _ := g.Ready(0)
+		require.False(t, ok)
+		require.Equal(t, time.Minute, wait)
+		time.Sleep(wait)
+		ok, _, _ = g.Ready(0)
+		require.True(t, ok)
+	})
+}
+
+func TestGate_SlowSink_IsNotTriedInline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newTestGate(&answering{}, nil)
+		leave, why := g.TryInline()
+		require.Empty(t, why)
+		time.Sleep(251 * time.Millisecond)
+		_, why = g.TryInline()
+		require.Equal(t, "the sink is slow", why, "an inline attempt has been under way for more than 250 ms")
+		leave()
+		_, why = g.TryInline()
+		require.Empty(t, why)
+		for range 4 {
+			g.pace.record(time.Second)
+		}
+		_, why = g.TryInline()
+		require.Equal(t, "the sink is slow", why, "4 of the last 64 attempts took longer, so the 95th percentile does")
+		for range paceWindow {
+			g.pace.record(time.Millisecond)
+		}
+		_, why = g.TryInline()
+		require.Empty(t, why, "it has become quick again")
+	})
+}
+
+func TestGate_BestEffort_AdmitsWhatFitsAndForgetsWhatNeverLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newTestGate(&answering{}, nil)
+		for i := range 3 {
+			require.True(t, g.Admit(fmt.Sprint(i)))
+		}
+		require.True(t, g.Admit("0"), "it is in already")
+		require.False(t, g.Admit("3"))
+		g.Settle("1")
+		require.True(t, g.Admit("3"))
+		require.False(t, g.Admit("4"))
+		time.Sleep(legLife + time.Second)
+		require.True(t, g.Admit("4"))
+	})
+}
+
+type panicking struct{ answering }
+
+func (panicking) Deliver(context.Context, []sinks.Delivery) []error { panic("bug") }
+
+type short struct{ answering }
+
+func (short) Deliver(context.Context, []sinks.Delivery) []error { return []error{nil, nil} }
+
+func TestGate_BrokenSink_HasDeliveredNothing(t *testing.T) {
+	t.Parallel()
+	require.ErrorContains(t, newTestGate(&panicking{}, nil).once(), "panicked: bug")
+	require.ErrorContains(t, newTestGate(&short{}, nil).once(), "reported on 2 of 1")
+}
+
+func TestPolicy_Next_KeepsToTheSinksWishWithinItsBound(t *testing.T) {
+	t.Parallel()
+	p := Policy{Backoff: 1000, MaxBackoff: 8000, Jitter: 0.5, MaxRetryAfter: 60_000}
+	require.Equal(t, 30*time.Second, p.next(1, 30*time.Second))
+	require.Equal(t, time.Minute, p.next(1, time.Hour))
+	for range 1000 {
+		wait := p.next(2, 0)
+		require.GreaterOrEqual(t, wait, time.Second)
+		require.LessOrEqual(t, wait, 3*time.Second)
+	}
+	require.Equal(t, time.Millisecond, Policy{}.next(1, 0), "0 would mean the server's own backoff")
+}
