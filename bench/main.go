@@ -59,8 +59,8 @@ func parse(args []string) (options, error) {
 	var o options
 	var only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.results, "n", 1000, "results (and no-op workflows) in a round; plain takes a quarter")
-	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each figure, of which the median is reported")
+	flags.IntVar(&o.results, "n", 320, "results (and no-op workflows) in a round; plain takes a quarter")
+	flags.IntVar(&o.rounds, "rounds", 12, "rounds of each figure, of which the median is reported; many short ones cancel what else the machine does")
 	flags.IntVar(&o.inFlight, "c", 64, "results in flight")
 	flags.DurationVar(&o.isolation, "isolation", 20*time.Second, "length of each of the three isolation runs, beyond the time left out")
 	flags.StringVar(&only, "only", "", "figures to measure, separated by commas: "+strings.Join(figures(), ", ")+" (default all)")

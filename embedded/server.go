@@ -11,6 +11,8 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/server/temporal"
+
+	"github.com/consign-dev/consign"
 )
 
 // Server is a running Temporal server with its Web UI.
@@ -92,7 +94,8 @@ func (s *Server) awaitReady(ctx context.Context, o Options) error {
 		return err
 	}
 	defer c.Close()
-	return readyNamespace(ctx, c, o)
+	_, err = consign.Setup(ctx, c, o.Namespace, o.Retention)
+	return err
 }
 
 // Address of the Temporal API, such as 127.0.0.1:7233.

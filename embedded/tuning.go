@@ -19,6 +19,10 @@ func tuned() dynamicconfig.StaticClient {
 		"history.transferProcessorMaxPollRPS": 2000,
 		"history.timerProcessorMaxPollRPS":    2000,
 
+		// The timer queue reads this far ahead, to allow for the clocks of several hosts, and a timer that is
+		// set for sooner waits that long all the same: by default 1 s, which a retry after 100 ms then took.
+		"history.timerProcessorMaxTimeShift": 10 * time.Millisecond,
+
 		// With one process, partitions only split a sink's rate limit into lumps.
 		"matching.numTaskqueueReadPartitions":  1,
 		"matching.numTaskqueueWritePartitions": 1,

@@ -121,8 +121,7 @@ func (p *printer) encode(s submitted, receipt *consign.Receipt) []byte {
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false)
-	// Strings, numbers and booleans only: it cannot fail.
-	_ = encoder.Encode(struct {
+	_ = encoder.Encode(struct { //nolint:errchkjson // strings, numbers and booleans only: it cannot fail
 		Source     string           `json:"source"`
 		ID         string           `json:"id"`
 		WorkflowID string           `json:"workflow_id"`

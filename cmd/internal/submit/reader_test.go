@@ -139,6 +139,25 @@ func TestReader_StreamsAFileThatIsLargerThanMemoryWouldTake(t *testing.T) {
 	require.Less(t, reader.Buffered(), 1<<20, "bytes held after %d MB", lines*len(line)>>20)
 }
 
+func TestReader_AValueStays_WhenTheNextOnesAreRead(t *testing.T) {
+	t.Parallel()
+	const values = 100_000 // several chunks
+	var in bytes.Buffer
+	for n := range values {
+		fmt.Fprintln(&in, n)
+	}
+	reader := submit.NewReader(&in)
+	raws := make([]json.RawMessage, values)
+	for n := range raws {
+		value, err := reader.Next()
+		require.NoError(t, err)
+		raws[n] = value.Raw
+	}
+	for n, raw := range raws {
+		require.Equal(t, fmt.Sprint(n), string(raw))
+	}
+}
+
 func TestReader_WhenReadingFails_SaysSo(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("disk on fire")

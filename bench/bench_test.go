@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain lets this binary be the receiver that a run under test starts.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == receiverFlag {
+		if err := receive(context.Background(), os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts five servers")
+	}
+	dir := diskDir(t)
+	o, err := parse([]string{"-n", "16", "-rounds", "2", "-c", "4", "-isolation", "1s", "-data-dir", dir})
+	require.NoError(t, err)
+	report, err := measure(t.Context(), o)
+	require.NoError(t, err)
+
+	require.Positive(t, report.Floor.WorkflowsPerSecond)
+	require.Positive(t, report.Single.ResultsPerSecond)
+	require.InEpsilon(t, report.Single.ResultsPerSecond/report.Floor.WorkflowsPerSecond, report.Single.RatioToFloor, 0.01)
+	require.GreaterOrEqual(t, report.Alone.P95, report.Alone.P50)
+	require.Positive(t, report.Plain.ResultsPerSecond)
+	require.InEpsilon(t, report.Single.ResultsPerSecond/report.Plain.ResultsPerSecond, report.SingleVsPlain, 0.01)
+	require.Positive(t, report.Isolation.RefusingRatio)
+	require.Positive(t, report.Isolation.HangingRatio)
+
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	var table bytes.Buffer
+	require.NoError(t, report.table(&table))
+	for _, figure := range figures() {
+		require.Contains(t, table.String(), figure+":")
+	}
+}
+
+func TestParse_OfAWrongFlag_SaysWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	_, err := parse([]string{"-only", "floor,duble"})
+	require.EqualError(t, err, `-only "duble": there is no such figure: floor, single, alone, plain, isolation are`)
+	_, err = parse([]string{"-n", "0"})
+	require.ErrorContains(t, err, "-n must be at least 4")
+	_, err = parse([]string{"floor"})
+	require.ErrorContains(t, err, `"floor": only flags are taken`)
+}
+
+func TestTally_WhenAResultIsMissing_SaysWhere(t *testing.T) {
+	t.Parallel()
+	receiver, err := startReceiver(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, receiver.stop()) })
+
+	archive := t.TempDir() + "/archive.ndjson"
+	require.NoError(t, os.WriteFile(archive, []byte("1\n"), 0o600))
+	tally := &tally{bench: &bench{receiver: receiver}, archive: archive}
+	tally.submitted.Store(2)
+	err = tally.check(t.Context(), func() error { return nil })
+	require.EqualError(t, err, "of 2 results the file holds 1")
+}
+
+func TestReceiver_CountsWhatItHasTaken(t *testing.T) {
+	t.Parallel()
+	in, write := io.Pipe()
+	read, out := io.Pipe()
+	over := make(chan error, 1)
+	go func() { over <- receive(t.Context(), in, out) }()
+	url := make([]byte, 64)
+	n, err := read.Read(url)
+	require.NoError(t, err)
+	r := &receiver{url: strings.TrimSpace(string(url[:n]))}
+
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/take", strings.NewReader("{}"))
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	// Longer than the buffer, and one line all the same.
+	_, err = io.WriteString(write, strings.Repeat("x", 200<<10)+"\n")
+	require.NoError(t, err)
+	require.NoError(t, r.await(t.Context(), counts{}, 1))
+
+	require.NoError(t, write.Close())
+	require.NoError(t, <-over)
+}
+
+func TestClosedLoop_WhenOneFails_StopsAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	_, err := closedLoop(t.Context(), 1000, 4, func(_ context.Context, i int) error {
+		if i == 5 {
+			return broken
+		}
+		return nil
+	})
+	require.ErrorIs(t, err, broken)
+}
+
+func TestPayload_IsOneKiBOfJSON(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 7, 123456} {
+		require.Len(t, payload(n), payloadBytes)
+		require.True(t, json.Valid(payload(n)))
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	require.Zero(t, percentile([]time.Duration{}, 95))
+	require.InDelta(t, 95.0, percentile(upTo(100), 95), 0)
+	require.InDelta(t, 19.0, percentile(upTo(20), 95), 0)
+	require.InDelta(t, 1.0, percentile(upTo(1), 50), 0)
+	require.InDelta(t, 2.0, median([]float64{3, 1, 2}), 0)
+	require.InDelta(t, 2.5, median([]float64{4, 1, 2, 3}), 0)
+}
+
+func upTo(n int) []float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = float64(n - i)
+	}
+	return values
+}
+
+// diskDir is a directory for this test that is not in memory.
+func diskDir(t *testing.T) string {
+	t.Helper()
+	dir, err := workspace("")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
