@@ -2,7 +2,6 @@ package deadletters
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"strings"
 	"time"
@@ -64,13 +63,15 @@ func List(ctx context.Context, temporal client.Client, filter Filter) iter.Seq2[
 				if !yield(entryOf(execution), nil) {
 					return
 				}
-				if listed++; listed == filter.Limit {
+				listed++
+				if listed == filter.Limit {
 					return
 				}
 			}
-			if request.NextPageToken = page.GetNextPageToken(); len(request.NextPageToken) == 0 {
+			if len(page.GetNextPageToken()) == 0 {
 				return
 			}
+			request.NextPageToken = page.GetNextPageToken()
 		}
 	}
 }
@@ -86,12 +87,10 @@ func Count(ctx context.Context, temporal client.Client, filter Filter) (int64, e
 
 // query is the filter in the language of Temporal's visibility store.
 func (f Filter) query() string {
-	query := "WorkflowType = " + quote(consign.DeadLetterWorkflow)
+	conditions := []string{"WorkflowType = " + quote(consign.DeadLetterWorkflow), "ExecutionStatus = 'Running'"}
 	if f.Closed {
 		// A dead letter that continues as new is still the same one, which another run stands for.
-		query += " AND ExecutionStatus != 'ContinuedAsNew'"
-	} else {
-		query += " AND ExecutionStatus = 'Running'"
+		conditions[1] = "ExecutionStatus != 'ContinuedAsNew'"
 	}
 	for _, wanted := range []struct{ attribute, value string }{
 		{consign.SinkAttribute, f.Sink},
@@ -99,10 +98,10 @@ func (f Filter) query() string {
 		{consign.StateAttribute, f.State},
 	} {
 		if wanted.value != "" {
-			query += fmt.Sprintf(" AND %s = %s", wanted.attribute, quote(wanted.value))
+			conditions = append(conditions, wanted.attribute+" = "+quote(wanted.value))
 		}
 	}
-	return query
+	return strings.Join(conditions, " AND ")
 }
 
 // quote makes a string of the query language, in which a backslash escapes as in MySQL. Servers on
@@ -118,9 +117,8 @@ func entryOf(execution *workflowpb.WorkflowExecutionInfo) Entry {
 	if closed := execution.GetCloseTime(); closed != nil {
 		entry.ClosedAt = closed.AsTime()
 	}
-	switch execution.GetStatus() {
-	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
-		entry.State = "terminated"
+	if status := execution.GetStatus(); status == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED || status == enumspb.WORKFLOW_EXECUTION_STATUS_FAILED {
+		entry.State = "terminated" // its attribute says what it was
 	}
 	return entry
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/consign-dev/consign/config"
 )
 
 // said is what a command wrote, and how it ended.
@@ -91,10 +93,13 @@ func TestConfig_WhenSomethingIsWrong_IsOneLineWithItsPlace(t *testing.T) {
 			answer.oneLine(t, 2, test.message)
 			require.True(t, strings.HasPrefix(answer.messages, path+test.place), "%s: %s", name, answer.messages)
 		}
-		var v verdict
-		require.NoError(t, json.Unmarshal([]byte(execute(t, "config", "check", "--json", "--config", path).out), &v))
-		require.False(t, v.OK)
-		require.Len(t, v.Problems, 1)
+		var answer struct {
+			OK       bool             `json:"ok"`
+			Problems []config.Problem `json:"problems"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(execute(t, "config", "check", "--json", "--config", path).out), &answer))
+		require.False(t, answer.OK)
+		require.Len(t, answer.Problems, 1)
 	}
 }
 

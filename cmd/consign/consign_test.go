@@ -73,6 +73,28 @@ func TestUp_WhenASinkHangs_StopsWithinTheDrainTime(t *testing.T) {
 	require.Less(t, time.Since(began), 10*time.Second)
 }
 
+func TestUp_WhenNobodyReadsItsOutput_StopsAllTheSame(t *testing.T) {
+	t.Parallel()
+	metrics := freeAddress(t)
+	cmd := exec.CommandContext(t.Context(), binary, "up", "--ephemeral", "--headless", "--port", "-1", "--drain", "1s", "--json", "--metrics", metrics)
+	cmd.Dir = t.TempDir()
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	u := &up{}
+	require.NoError(t, json.NewDecoder(stdout).Decode(&u.ready)) // and read no more of it
+	const moreThanAPipeHolds = 200_000
+	require.Equal(t, 0, u.run(t, `"`+strings.Repeat("x", moreThanAPipeHolds)+`"`, "submit", "--source", "test").code)
+	require.Eventually(t, func() bool {
+		return strings.Contains(get(t, "http://"+metrics+"/metrics"), `consign_inflight{sink="console"} 1`)
+	}, patience, 20*time.Millisecond)
+
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	require.NoError(t, cmd.Wait(), "exit code 0")
+}
+
 func TestUp_AfterARestart_KnowsWhatWasSubmitted(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, http.StatusBadRequest)

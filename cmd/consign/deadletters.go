@@ -33,7 +33,7 @@ func deadLettersCommand() *cobra.Command {
 
 // openIDs completes the ids of dead letters that can be replayed or discarded.
 func openIDs(connection *consign.Options) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
 		defer cancel()
 		temporal, _, err := dial(ctx, *connection)

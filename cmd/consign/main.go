@@ -39,8 +39,7 @@ func run(args []string) int {
 // exit code. Mistakes in a configuration file begin with their place, as compilers write it, so that
 // editors can follow.
 func report(w io.Writer, err error) int {
-	var problems config.Problems
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[config.Problems](err); ok {
 		for _, problem := range problems {
 			fmt.Fprintln(w, problem.Error())
 		}
