@@ -59,6 +59,9 @@ type Failed struct {
 	Cause     string `json:"cause"`
 }
 
+// LastAttempts is what is kept of a log of attempts: the last 100.
+func LastAttempts(log []consign.Attempt) []consign.Attempt { return log[max(len(log)-100, 0):] }
+
 // queueSlack is what a queued attempt may take beyond the sink's timeout: waiting for a slot that
 // an inline attempt holds, and reporting.
 const queueSlack = InlineLimit + 3*time.Second
@@ -128,7 +131,7 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 		return Outcome{Skipped: skipped.Error(), Failures: all(in), Made: before, Attempts: log}, nil
 	}
 	outcome.Made = int(info.Attempt)
-	outcome.Attempts = append(log, outcome.Attempts...)
+	outcome.Attempts = LastAttempts(append(log, outcome.Attempts...))
 	if ctx.Err() != nil && len(outcome.Failures) == len(in.Batch) {
 		return Outcome{Skipped: "the worker is stopping", Failures: all(in), Made: before, Attempts: log}, nil
 	}
@@ -188,15 +191,22 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 // failure is what a queued attempt that achieved nothing returns. It is never wrapped, since the
 // server reads only the outermost error.
 func failure(ctx context.Context, outcome Outcome, permanent bool) error {
-	// Temporal keeps no log of earlier attempts: it travels in the heartbeat from one to the next.
-	activity.RecordHeartbeat(ctx, outcome.Attempts)
 	last := outcome.Failures[len(outcome.Failures)-1]
-	return temporal.NewApplicationErrorWithOptions(last.Cause, last.Label, temporal.ApplicationErrorOptions{
+	options := temporal.ApplicationErrorOptions{
 		NonRetryable:   permanent,
 		NextRetryDelay: outcome.After.Duration(),
 		Category:       temporal.ApplicationErrorCategoryBenign,
-		Details:        []any{outcome},
-	})
+	}
+	info := activity.GetInfo(ctx)
+	if permanent || info.RetryPolicy == nil || info.Attempt >= info.RetryPolicy.MaximumAttempts {
+		// The workflow sees the last failure alone. Earlier ones do without: Temporal replaces the
+		// failure of a pending attempt by one that says nothing when it is over 4 KiB.
+		options.Details = []any{outcome}
+	} else {
+		// Temporal keeps no log of earlier attempts: it travels in the heartbeat from one to the next.
+		activity.RecordHeartbeat(ctx, outcome.Attempts)
+	}
+	return temporal.NewApplicationErrorWithOptions(last.Cause, last.Label, options)
 }
 
 // attemptLog is the log of this activity's earlier attempts. One that left no entry was cut short.

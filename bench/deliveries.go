@@ -21,9 +21,6 @@ const (
 	floorWorkflow = "Noop"
 )
 
-// aloneShare is how many results of a round are delivered one at a time: 1 of 4.
-const aloneShare = 4
-
 // deliveries measures floor, single and alone on one server with one client.
 func (b *bench) deliveries(ctx context.Context, report *Report) error {
 	return b.withEngine(ctx, "deliveries", func(temporal client.Client) error {
@@ -59,35 +56,34 @@ func (b *bench) alternate(ctx context.Context, s subject, report *Report) error 
 	if _, err := closedLoop(ctx, 2*b.inFlight, b.inFlight, s.deliver); err != nil {
 		return fmt.Errorf("warming up: %w", err)
 	}
-	return profiled(b.profile, func() error {
-		var floor, single series
-		for round := range b.rounds {
-			if b.wants("floor") || b.wants("single") && b.profile == "" {
-				if err := b.round(ctx, round, "floor", b.results, &floor, s.noop); err != nil {
-					return err
-				}
-			}
-			if b.wants("single") {
-				if err := b.round(ctx, round, "single", b.results, &single, s.deliver); err != nil {
-					return err
-				}
+	var floor, single series
+	for round := range b.rounds {
+		// A profile of deliveries is clearer without the floor in it.
+		if b.wants("floor") || b.wants("single") && b.profile == "" {
+			if err := b.round(ctx, round, "floor", b.results, &floor, s.noop); err != nil {
+				return err
 			}
 		}
-		report.Floor, report.Single = floor.floor(), single.single(floor)
-		if report.Single != nil {
-			report.Single.QueuedShare = rounded(s.attempts.queuedShare())
+		if b.wants("single") {
+			if err := b.round(ctx, round, "single", b.results, &single, s.deliver); err != nil {
+				return err
+			}
 		}
-		if !b.wants("alone") {
-			return nil
-		}
-		b.say("alone: one in flight")
-		alone, err := closedLoop(ctx, max(b.results/aloneShare, 1), 1, s.deliver)
-		if err != nil {
-			return fmt.Errorf("alone: %w", err)
-		}
-		report.Alone = &Alone{P50: milliseconds(percentile(alone.took, 50)), P95: milliseconds(percentile(alone.took, 95))}
+	}
+	report.Floor, report.Single = floor.floor(), single.single(floor)
+	if report.Single != nil {
+		report.Single.QueuedShare = rounded(s.attempts.queuedShare())
+	}
+	if !b.wants("alone") {
 		return nil
-	})
+	}
+	b.say("alone: one in flight")
+	alone, err := closedLoop(ctx, b.results, 1, s.deliver)
+	if err != nil {
+		return fmt.Errorf("alone: %w", err)
+	}
+	report.Alone = &Alone{P50: milliseconds(percentile(alone.took, 50)), P95: milliseconds(percentile(alone.took, 95))}
+	return nil
 }
 
 // round adds one round to a series.

@@ -59,6 +59,7 @@ func (b *bench) isolated(ctx context.Context, name, url string) (p95 time.Durati
 	if err != nil {
 		return 0, err
 	}
+	var used time.Duration // of CPU, while it is measured
 	watch := newArrivals("archive", "console")
 	for _, sink := range watch.sinks {
 		replace(settings, sink, func(original config.Settings) sinks.Settings { return watch.watch(sink, original) })
@@ -81,14 +82,18 @@ func (b *bench) isolated(ctx context.Context, name, url string) (p95 time.Durati
 				return err
 			}
 			watch.forget()
+			used = cpuTime()
 			if err := paced(ctx, isolationRate, b.options.isolation, submit); err != nil {
 				return err
 			}
+			used = cpuTime() - used
 			return watch.await(ctx, graceLimit)
 		})
 	})
-	p95 = percentile(watch.took(), 95)
-	b.say("isolation, %s: p95 %.1f ms", name, milliseconds(p95))
+	took := watch.took()
+	p95 = percentile(took, 95)
+	b.say("isolation, %s: p50 %.1f ms, p95 %.1f ms, %.1f ms of CPU each", name,
+		milliseconds(percentile(took, 50)), milliseconds(p95), milliseconds(used)/float64(max(len(took), 1)))
 	return p95, err
 }
 

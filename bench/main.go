@@ -66,7 +66,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&only, "only", "", "figures to measure, separated by commas: "+strings.Join(figures(), ", ")+" (default all)")
 	flags.StringVar(&o.dataDir, "data-dir", "", "directory on a real disk; what is written there is removed at the end (default: one for temporary files)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object instead of a table")
-	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the measured rounds of floor, single and alone to this file; see -only")
+	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the run to this file; with -only single the floor is left out of it")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -93,7 +93,11 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	report, err := measure(ctx, o)
+	var report Report
+	err = profiled(o.profile, func() error {
+		report, err = measure(ctx, o)
+		return err
+	})
 	if err != nil {
 		return err
 	}

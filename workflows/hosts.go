@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
 )
 
 // held is the host of a replay's leg: what fails again stays in the dead letter it came from.
@@ -27,14 +28,8 @@ func (h *held) legOver(_ workflow.Context, l *leg, position int) {
 		h.pending = slices.DeleteFunc(h.pending, func(i int) bool { return i == l.indexes[position] })
 	}
 	h.record.Made = l.made
-	h.record.Attempts = appendAttempts(h.record.Attempts, l)
-}
-
-// appendAttempts adds what the leg has logged since the last call.
-func appendAttempts(log []consign.Attempt, l *leg) []consign.Attempt {
-	log = append(log, l.attempts...)
+	h.record.Attempts = activities.LastAttempts(append(h.record.Attempts, l.attempts...))
 	l.attempts = nil
-	return log[max(len(log)-maxAttempts, 0):]
 }
 
 // rerouted is the host of the legs that results of the sink name _none are given on a replay: what

@@ -46,9 +46,6 @@ type end struct {
 	deadLetter string
 }
 
-// maxAttempts is how many attempts a dead letter keeps, the latest ones.
-const maxAttempts = 100
-
 func (l *leg) begin() { l.ends = make([]end, len(l.results)) }
 
 // run drives the leg: the first attempt inline, the others queued, until each result is delivered,
@@ -117,10 +114,7 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 // count adds the attempts of an activity to the leg's log.
 func (l *leg) count(outcome activities.Outcome) {
 	l.made += outcome.Made
-	l.attempts = append(l.attempts, outcome.Attempts...)
-	if extra := len(l.attempts) - maxAttempts; extra > 0 {
-		l.attempts = l.attempts[extra:]
-	}
+	l.attempts = activities.LastAttempts(append(l.attempts, outcome.Attempts...))
 }
 
 // settle ends the leg for what was delivered or failed for good, and returns what is to be tried

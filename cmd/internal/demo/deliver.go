@@ -2,10 +2,7 @@ package demo
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/consign-dev/consign"
 )
@@ -14,48 +11,50 @@ import (
 // at every sink.
 func (s *show) deliver(ctx context.Context) error {
 	return s.watch(ctx, func(ctx context.Context) error {
-		var parked atomic.Int64
-		all, waiting := errgroup.WithContext(ctx)
-		all.Go(func() error {
-			return s.submit(waiting, func(handle *consign.Handle) {
-				all.Go(func() error {
-					receipt, err := handle.Wait(waiting)
-					parked.Add(parkedLegs(receipt))
-					return err
-				})
-			})
-		})
-		if err := all.Wait(); err != nil {
+		handles, err := s.submit(ctx)
+		if err != nil {
 			return err
 		}
+		// Not by waiting for each from the start: under load Temporal 1.32 loses the notice that a
+		// workflow has closed, and whoever waits for it learns of it only when the poll ends, after 20 s.
+		if err := s.stage.until(ctx, func(e engine) bool { return e.open == 0 }); err != nil {
+			return err
+		}
+		parked := 0
+		for _, handle := range handles {
+			receipt, err := handle.Wait(ctx)
+			if err != nil {
+				return err
+			}
+			parked += parkedLegs(receipt)
+		}
 		// Listings come some milliseconds after the fact.
-		return s.stage.until(ctx, func(e engine) bool {
-			return len(e.retrying) == 0 && int64(len(e.letters)) >= parked.Load()
-		})
+		return s.stage.until(ctx, func(e engine) bool { return len(e.letters) >= parked })
 	})
 }
 
 // submit hands over the results one by one, so that the eye can follow.
-func (s *show) submit(ctx context.Context, submitted func(*consign.Handle)) error {
+func (s *show) submit(ctx context.Context) ([]*consign.Handle, error) {
 	submitter := consign.NewClient(s.stage.temporal)
 	tick := time.NewTicker(time.Second / time.Duration(rhythmFor(s.once).perSecond))
 	defer tick.Stop()
+	handles := make([]*consign.Handle, 0, len(s.results))
 	for _, result := range s.results {
 		handle, err := submitter.Submit(ctx, result)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		submitted(handle)
+		handles = append(handles, handle)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	return nil
+	return handles, nil
 }
 
-func parkedLegs(receipt consign.Receipt) (count int64) {
+func parkedLegs(receipt consign.Receipt) (count int) {
 	for _, leg := range receipt.Legs {
 		if leg.Outcome == consign.Parked {
 			count++

@@ -12,8 +12,10 @@ import (
 	"github.com/consign-dev/consign"
 )
 
-// engine is what Temporal's visibility says of results that have failed at least once.
+// engine is what Temporal's visibility says.
 type engine struct {
+	// open counts the Deliver workflows under way.
+	open int
 	// retrying are the Deliver workflows under way that have had a failure.
 	retrying []*commonpb.WorkflowExecution
 	// letters are all dead letters.
@@ -38,7 +40,7 @@ func (e engine) inState(state string) []letter {
 	return found
 }
 
-// askEngine lists what has failed.
+// askEngine lists what has failed, and counts what is under way.
 func (s *stage) askEngine(ctx context.Context) (engine, error) {
 	var e engine
 	request := &workflowservice.ListWorkflowExecutionsRequest{
@@ -66,6 +68,13 @@ func (s *stage) askEngine(ctx context.Context) (engine, error) {
 			e.retrying = append(e.retrying, info.GetExecution())
 		}
 	}
+	counted, err := s.temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", consign.DeliverWorkflow),
+	})
+	if err != nil {
+		return e, fmt.Errorf("ask Temporal what is under way: %w", err)
+	}
+	e.open = int(counted.GetCount())
 	return e, nil
 }
 
