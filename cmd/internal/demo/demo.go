@@ -61,7 +61,7 @@ It uses free ports and a temporary directory, and leaves nothing behind.`,
 				options: o, screen: newScreen(story), stdin: bufio.NewReader(cmd.InOrStdin()),
 				stdout: cmd.OutOrStdout(), began: time.Now(), arrived: map[string]bool{},
 			}
-			show.screen.note("Consign %s, the demo. It starts a Temporal server, which takes some seconds.", version)
+			show.screen.notef("Consign %s, the demo. It starts a Temporal server, which takes some seconds.", version)
 			return show.run(cmd.Context())
 		},
 	}
@@ -107,7 +107,7 @@ func (s *show) run(ctx context.Context) (err error) {
 	if s.stage, err = openStage(ctx, s.options); err != nil {
 		return interrupted(ctx, err)
 	}
-	defer func() { err = errors.Join(err, s.stage.close()) }()
+	defer func() { err = errors.Join(err, s.stage.close(ctx)) }()
 	go s.stage.watchOver(ctx, end)
 
 	s.introduce()
@@ -121,7 +121,7 @@ func (s *show) run(ctx context.Context) (err error) {
 		return interrupted(ctx, err)
 	}
 	if !s.once {
-		s.screen.note("\nThe Web UI stays up at %s and the archive at %s until you press Ctrl-C.", s.stage.server.UIURL(), s.stage.archive)
+		s.screen.notef("\nThe Web UI stays up at %s and the archive at %s until you press Ctrl-C.", s.stage.server.UIURL(), s.stage.archive)
 		<-ctx.Done()
 	}
 	if !v.Pass {
@@ -156,9 +156,9 @@ func (s *show) checkIDs() error {
 }
 
 func (s *show) introduce() {
-	s.screen.note("\n  Web UI    %s\n  Temporal  %s", s.stage.server.UIURL(), s.stage.server.Address())
-	s.screen.note("\nThe configuration:\n\n  %s", strings.ReplaceAll(strings.TrimSpace(s.stage.configuration), "\n", "\n  "))
-	s.screen.note("\nSubmitting %d detections. The receiver behind %q fails some at first, and a few every time.\n", len(s.results), webhookSink)
+	s.screen.notef("\n  Web UI    %s\n  Temporal  %s", s.stage.server.UIURL(), s.stage.server.Address())
+	s.screen.notef("\nThe configuration:\n\n  %s", strings.ReplaceAll(strings.TrimSpace(s.stage.configuration), "\n", "\n  "))
+	s.screen.notef("\nSubmitting %d detections. The receiver behind %q fails some at first, and a few every time.\n", len(s.results), webhookSink)
 }
 
 func (s *show) listDeadLetters(ctx context.Context) error {
@@ -166,9 +166,9 @@ func (s *show) listDeadLetters(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.screen.note("\nEvery result is committed. %d are parked as dead letters, each with its cause:\n", len(e.letters))
+	s.screen.notef("\nEvery result is committed. %d are parked as dead letters, each with its cause:\n", len(e.letters))
 	for _, l := range e.letters {
-		s.screen.note("  %s  %s  attempts: %d  %s", l.header.ID, l.header.Label, l.header.Made, l.header.Cause)
+		s.screen.notef("  %s  %s  attempts: %d  %s", l.header.ID, l.header.Label, l.header.Made, l.header.Cause)
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (s *show) await(ctx context.Context) error {
 	if s.once {
 		return nil
 	}
-	s.screen.note(`
+	s.screen.notef(`
 Press Enter to heal the receiver and replay them. Until then, in another terminal:
 
   consign dead-letters list --address %s`, s.stage.server.Address())
@@ -195,19 +195,19 @@ Press Enter to heal the receiver and replay them. Until then, in another termina
 	}
 }
 
-func (s *show) verdict(ctx context.Context) (verdict, error) {
+func (s *show) verdict(ctx context.Context) (*verdict, error) {
 	if s.vanishArchive != "" {
 		if err := s.stage.cutFromArchive(s.vanishArchive); err != nil {
-			return verdict{}, err
+			return nil, err
 		}
 	}
 	e, err := s.stage.gather(ctx, s.results)
 	if err != nil {
-		return verdict{}, err
+		return nil, err
 	}
 	v := judge(e)
 	v.Seconds = time.Since(s.began).Round(10 * time.Millisecond).Seconds()
-	s.screen.note("\n%s", v)
+	s.screen.notef("\n%s", v)
 	if s.json {
 		return v, json.NewEncoder(s.stdout).Encode(v)
 	}

@@ -21,7 +21,7 @@ import (
 // A demo on a machine that is busy with other tests may take longer than the 30 s it is held to alone.
 const testLimit = 2 * time.Minute
 
-func TestDemo_InAProcessOfItsOwn(t *testing.T) {
+func TestDemo_InAProcessOfItsOwn(t *testing.T) { //nolint:tparallel // each has a server of its own: side by side they would starve each other
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("links the whole command and runs it")
@@ -32,8 +32,8 @@ func TestDemo_InAProcessOfItsOwn(t *testing.T) {
 		run := startDemo(t, program, "--once")
 		require.Equal(t, 0, run.wait(t), run)
 		require.Regexp(t, `is being retried\. See it in the Web UI:\n +http://127\.0\.0\.1:\d+/namespaces/default/workflows/consign%2Fsigma%2F\S+/timeline`, run.String())
-		require.Regexp(t, regexp.MustCompile(stubbornID+` +http 500`), run.String())
-		require.Regexp(t, regexp.MustCompile(invalidID+` +http 422`), run.String())
+		require.Regexp(t, stubbornID+` +http 500`, run.String())
+		require.Regexp(t, invalidID+` +http 422`, run.String())
 		require.Contains(t, run.String(), stubbornID+" was replayed and has arrived")
 		require.Contains(t, run.String(), "PASS")
 		run.requireNothingLeft(t)
@@ -122,8 +122,7 @@ func startDemo(t *testing.T, program string, arguments ...string) *demoRun {
 func (r *demoRun) wait(t *testing.T) int {
 	t.Helper()
 	err := r.command.Wait()
-	var exited *exec.ExitError
-	if !errors.As(err, &exited) {
+	if _, exited := errors.AsType[*exec.ExitError](err); !exited {
 		require.NoError(t, err)
 	}
 	return r.command.ProcessState.ExitCode()

@@ -86,7 +86,7 @@ func (r *receiverProcess) heal(ctx context.Context) error {
 }
 
 func (r *receiverProcess) ask(ctx context.Context, method, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, method, r.url+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, r.url+path, http.NoBody)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ const (
 )
 
 // secretVariable is the environment variable in which the receiver gets the secret of the signatures.
-const secretVariable = "CONSIGN_DEMO_SECRET"
+const secretVariable = "CONSIGN_DEMO_SECRET" //nolint:gosec // the name of the variable, not a secret
 
 // receiverCommand is the process that the demo delivers to.
 func receiverCommand() *cobra.Command {
@@ -42,7 +42,7 @@ func receiverCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Ctrl-C reaches every process of the terminal: this one stays until its parent ends it.
 			signal.Ignore(os.Interrupt)
-			return serveReceiver(cmd.InOrStdin(), cmd.OutOrStdout(), os.Getenv(secretVariable), file, forget)
+			return serveReceiver(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), os.Getenv(secretVariable), file, forget)
 		},
 	}
 	command.Flags().StringVar(&file, "file", "", "file to write accepted results to")
@@ -50,14 +50,15 @@ func receiverCommand() *cobra.Command {
 	return command
 }
 
-// serveReceiver serves until stdin ends, so that no receiver outlives its demo.
-func serveReceiver(stdin io.Reader, stdout io.Writer, secret, path, forget string) error {
+// serveReceiver serves until stdin ends, whatever becomes of ctx, so that the receiver lives as long as
+// its demo does and no longer.
+func serveReceiver(ctx context.Context, stdin io.Reader, stdout io.Writer, secret, path, forget string) error {
 	r, err := newReceiver(secret, path, forget)
 	if err != nil {
 		return err
 	}
 	defer r.file.Close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("demo receiver: listen on a free port of 127.0.0.1: %w", err)
 	}
@@ -66,7 +67,7 @@ func serveReceiver(stdin io.Reader, stdout io.Writer, secret, path, forget strin
 	go func() { served <- server.Serve(listener) }()
 	fmt.Fprintf(stdout, "http://%s\n", listener.Addr())
 	_, _ = io.Copy(io.Discard, stdin)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if server.Shutdown(ctx) != nil {
 		server.Close()
@@ -162,7 +163,9 @@ func (r *receiver) show(w http.ResponseWriter, _ *http.Request) {
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false) // it would rewrite the bodies
-	_ = encoder.Encode(held)
+	if err := encoder.Encode(held); err != nil {
+		panic(http.ErrAbortHandler) // half an answer must not pass for a whole one
+	}
 }
 
 func (r *receiver) heal(http.ResponseWriter, *http.Request) {

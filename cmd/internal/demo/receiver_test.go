@@ -88,7 +88,9 @@ func TestReceiver_EndsWithItsStandardInput(t *testing.T) {
 	stdin, parent := io.Pipe()
 	output, stdout := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- serveReceiver(stdin, stdout, newSecret(), filepath.Join(t.TempDir(), "held"), "") }()
+	go func() {
+		ended <- serveReceiver(t.Context(), stdin, stdout, newSecret(), filepath.Join(t.TempDir(), "held"), "")
+	}()
 	address, err := bufio.NewReader(output).ReadString('\n')
 	require.NoError(t, err)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -97,7 +99,10 @@ func TestReceiver_EndsWithItsStandardInput(t *testing.T) {
 	answer.Body.Close()
 	require.NoError(t, parent.Close())
 	require.NoError(t, <-ended)
-	_, err = client.Get(strings.TrimSpace(address) + heldPath)
+	answer, err = client.Get(strings.TrimSpace(address) + heldPath)
+	if err == nil {
+		answer.Body.Close()
+	}
 	require.Error(t, err)
 }
 

@@ -14,7 +14,7 @@ func (s *show) healAndReplay(ctx context.Context) error {
 	if err := s.stage.receiver.heal(ctx); err != nil {
 		return err
 	}
-	s.screen.note("\nThe receiver is healed. Replaying the dead letters:\n")
+	s.screen.notef("\nThe receiver is healed. Replaying the dead letters:\n")
 	return s.watch(ctx, func(ctx context.Context) error {
 		if err := s.replay(ctx); err != nil {
 			return err

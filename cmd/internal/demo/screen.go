@@ -32,8 +32,8 @@ func (s *screen) interval() time.Duration {
 	return time.Second
 }
 
-// note prints a text that stays. A table that stands there gives way to it.
-func (s *screen) note(format string, values ...any) {
+// notef prints a text that stays. A table that stands there gives way to it.
+func (s *screen) notef(format string, values ...any) {
 	s.erase()
 	fmt.Fprintf(s.out, format+"\n", values...)
 }

@@ -36,7 +36,7 @@ const closeTime = 15 * time.Second
 func openStage(ctx context.Context, o options) (*stage, error) {
 	s := &stage{console: newConsole()}
 	if err := s.open(ctx, o); err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, errors.Join(err, s.close(ctx))
 	}
 	return s, nil
 }
@@ -72,9 +72,9 @@ func (s *stage) open(ctx context.Context, o options) (err error) {
 	return err
 }
 
-// close ends the parts, the last one first, and removes every trace.
-func (s *stage) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+// close ends the parts, the last one first, and removes every trace. It does so even when ctx is over.
+func (s *stage) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	var problems []error
 	if s.worker != nil {

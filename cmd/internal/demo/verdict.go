@@ -61,18 +61,18 @@ func (s *stage) gather(ctx context.Context, submitted []consign.Result) (evidenc
 	return e, nil
 }
 
-func judge(e evidence) verdict {
-	v := verdict{Problems: []string{}, Submitted: len(e.submitted), Parked: e.parked, Replayed: e.replayed}
+func judge(e evidence) *verdict {
+	v := &verdict{Problems: []string{}, Submitted: len(e.submitted), Parked: e.parked, Replayed: e.replayed}
 	v.Archive = v.examine("the archive", "", e.submitted, e.archive)
 	v.Receiver = v.examine("the receiver", webhookSink, e.submitted, e.receiver)
 	if e.forged > 0 {
-		v.object("%d requests reached the receiver without a valid signature", e.forged)
+		v.objectf("%d requests reached the receiver without a valid signature", e.forged)
 	}
 	if e.parked == 0 {
-		v.object("no dead letter was made, though the receiver refused some results every time")
+		v.objectf("no dead letter was made, though the receiver refused some results every time")
 	}
 	if e.replayed != e.parked {
-		v.object("%d of %d dead letters were replayed", e.replayed, e.parked)
+		v.objectf("%d of %d dead letters were replayed", e.replayed, e.parked)
 	}
 	v.Pass = len(v.Problems) == 0
 	return v
@@ -92,7 +92,7 @@ func (v *verdict) examine(where, sink string, submitted []consign.Result, all []
 		found := copies[name]
 		switch {
 		case len(found) == 0:
-			v.object("%s does not hold %s", where, want.ID)
+			v.objectf("%s does not hold %s", where, want.ID)
 			continue
 		case v.sound(where, sink, want, found):
 			h.Results++
@@ -106,9 +106,9 @@ func (v *verdict) sound(where, sink string, want consign.Result, found []kept) b
 	for _, k := range found {
 		switch id := consign.DeliveryID(want.Source, want.ID, sink); {
 		case string(k.result.Data) != string(want.Data):
-			v.object("%s holds %s with other data than was submitted", where, want.ID)
+			v.objectf("%s holds %s with other data than was submitted", where, want.ID)
 		case sink != "" && k.deliveryID != id:
-			v.object("%s got %s as delivery %s instead of %s", where, want.ID, k.deliveryID, id)
+			v.objectf("%s got %s as delivery %s instead of %s", where, want.ID, k.deliveryID, id)
 		default:
 			continue
 		}
@@ -117,12 +117,12 @@ func (v *verdict) sound(where, sink string, want consign.Result, found []kept) b
 	return true
 }
 
-func (v *verdict) object(format string, values ...any) {
+func (v *verdict) objectf(format string, values ...any) {
 	v.Problems = append(v.Problems, fmt.Sprintf(format, values...))
 }
 
 // String is the summary for people.
-func (v verdict) String() string {
+func (v *verdict) String() string {
 	var text strings.Builder
 	for _, h := range []struct {
 		where string

@@ -26,12 +26,13 @@ func (s *show) watch(ctx context.Context, work func(context.Context) error) erro
 			if err != nil {
 				return cmp.Or(context.Cause(ctx), err)
 			}
-			defer s.screen.leave()
-			return s.draw(ctx)
+			err = s.draw(ctx)
+			s.screen.leave()
+			return err
 		case <-tick.C:
 			if err := s.draw(ctx); err != nil {
 				cancel()
-				<-done
+				_ = <-done // a consequence
 				return err
 			}
 		}
@@ -45,12 +46,12 @@ func (s *show) draw(ctx context.Context) error {
 	}
 	if now.stubborn != nil && !s.linked {
 		s.linked = true
-		s.screen.note("  %s was refused %d times and is being retried. See it in the Web UI:\n  %s\n", now.stubborn.id, now.stubborn.tries, now.stubborn.link)
+		s.screen.notef("  %s was refused %d times and is being retried. See it in the Web UI:\n  %s\n", now.stubborn.id, now.stubborn.tries, now.stubborn.link)
 	}
 	for _, l := range now.engine.inState(consign.StateReplayed) {
 		if id := l.execution.GetWorkflowId(); !s.arrived[id] {
 			s.arrived[id] = true
-			s.screen.note("  %s was replayed and has arrived", l.header.ID)
+			s.screen.notef("  %s was replayed and has arrived", l.header.ID)
 		}
 	}
 	s.screen.show(now)
