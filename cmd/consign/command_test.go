@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -30,7 +31,9 @@ func execute(t *testing.T, args ...string) said {
 	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&messages)
-	code := report(&messages, root.ExecuteContext(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	code := report(&messages, root.ExecuteContext(ctx))
 	return said{out: out.String(), messages: messages.String(), code: code}
 }
 

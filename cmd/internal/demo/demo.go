@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,13 +103,15 @@ func (s *show) run(ctx context.Context) (err error) {
 	if err := s.checkIDs(); err != nil {
 		return err
 	}
+	var watching sync.WaitGroup
+	defer watching.Wait()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	if s.stage, err = openStage(ctx, s.options); err != nil {
 		return interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, s.stage.close(ctx)) }()
-	go s.stage.watchOver(ctx, end)
+	watching.Go(func() { s.stage.watchOver(ctx, end) })
 
 	s.introduce()
 	for _, part := range []func(context.Context) error{s.deliver, s.listDeadLetters, s.await, s.healAndReplay} {

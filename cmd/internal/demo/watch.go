@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/consign-dev/consign"
@@ -14,10 +15,12 @@ const patience = time.Minute
 
 // watch shows the state until work is over, and once more then.
 func (s *show) watch(ctx context.Context, work func(context.Context) error) error {
+	var working sync.WaitGroup
+	defer working.Wait()
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("deliveries are not over after %s: this machine is too slow, or there is a fault in Consign", patience))
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- work(ctx) }()
+	working.Go(func() { done <- work(ctx) })
 	tick := time.NewTicker(s.screen.interval())
 	defer tick.Stop()
 	for {
@@ -31,8 +34,6 @@ func (s *show) watch(ctx context.Context, work func(context.Context) error) erro
 			return err
 		case <-tick.C:
 			if err := s.draw(ctx); err != nil {
-				cancel()
-				_ = <-done // a consequence
 				return err
 			}
 		}
