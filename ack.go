@@ -74,8 +74,7 @@ func (h *Handle) requestAck(ctx context.Context, entry Entry, digest string) err
 	if err == nil {
 		return nil
 	}
-	var closed *serviceerror.NotFound
-	if !errors.As(err, &closed) {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); !ok {
 		return submitError(entry.Result, err)
 	}
 	receipt, err := h.Wait(ctx)

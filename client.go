@@ -96,8 +96,7 @@ func (o Options) ClientOptions() (client.Options, error) {
 
 // connectError says what a failed connection means to the person who asked for it.
 func connectError(connection client.Options, err error) error {
-	var missing *serviceerror.NamespaceNotFound
-	if errors.As(err, &missing) {
+	if _, ok := errors.AsType[*serviceerror.NamespaceNotFound](err); ok {
 		return fmt.Errorf("%w: namespace %q at %s does not exist: run \"consign setup\"", ErrNotSetUp, connection.Namespace, connection.HostPort)
 	}
 	return fmt.Errorf("%w: nothing answers at %s (start one with \"consign up\", or set TEMPORAL_ADDRESS): %w",

@@ -83,8 +83,7 @@ func (h *Handle) Wait(ctx context.Context) (Receipt, error) {
 }
 
 func (h *Handle) error(err error) error {
-	var failed *temporal.WorkflowExecutionError
-	if errors.As(err, &failed) {
+	if _, ok := errors.AsType[*temporal.WorkflowExecutionError](err); ok {
 		return fmt.Errorf("%w: workflow %s: %w", ErrAbandoned, h.workflowID, err)
 	}
 	if transient(err) {

@@ -1,5 +1,7 @@
 package consign
 
+import "slices"
+
 // Outcome says how a leg ended.
 type Outcome string
 
@@ -115,12 +117,7 @@ func (r Receipt) Of(index int) Receipt {
 }
 
 func (l LegReceipt) skips(index int) bool {
-	for _, i := range l.Skipped {
-		if i == index {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(l.Skipped, index)
 }
 
 func (l LegReceipt) of(index int) LegReceipt {

@@ -122,7 +122,10 @@ func (c *Client) attach(ctx context.Context, entry Entry, digest, runID string) 
 	if entry.Ack == nil {
 		return handle, nil
 	}
-	return handle, handle.requestAck(ctx, entry, digest)
+	if err := handle.requestAck(ctx, entry, digest); err != nil {
+		return nil, err
+	}
+	return handle, nil
 }
 
 // digest of the data that a running or closed Deliver workflow carries.

@@ -269,7 +269,7 @@ func TestA9_ExhaustedRetries_AreHeldWithResultCauseAndAttempts(t *testing.T) {
 	record := s.record(receipt.Legs[0].DeadLetter)
 	require.Equal(t, "one", record.Sink)
 	require.Equal(t, "refused for the 4. time", record.Cause)
-	require.Equal(t, `{"b":"<&>"}`, string(record.Results[0].Data))
+	require.Equal(t, []byte(`{"b":"<&>"}`), []byte(record.Results[0].Data), "byte by byte")
 	require.Equal(t, consign.WorkflowID("test", "a"), record.WorkflowID)
 	require.Equal(t, 4, record.Made)
 	for i, attempt := range record.Attempts {
@@ -353,7 +353,7 @@ sinks:
 `)
 	value := func(name, labels string) string {
 		page := httptest.NewRecorder()
-		promhttp.HandlerFor(s.worker.Registry(), promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		promhttp.HandlerFor(s.worker.Registry(), promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 		for line := range strings.Lines(page.Body.String()) {
 			if after, ok := strings.CutPrefix(line, name+labels+" "); ok {
 				return strings.TrimSpace(after)

@@ -35,10 +35,10 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	stop, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
 	if err := server.Stop(stop); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
+	cancel()
 	os.Exit(code)
 }
 

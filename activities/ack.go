@@ -54,8 +54,7 @@ func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
 	case in.Target.Signal != nil:
 		s := in.Target.Signal
 		err := a.Temporal.SignalWorkflow(ctx, s.WorkflowID, s.RunID, s.SignalName(), in.Ack)
-		var gone *serviceerror.NotFound
-		if errors.As(err, &gone) {
+		if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 			return sinks.Permanent(sinks.Label(errors.New("the workflow that waits for the ack is closed or unknown: "+s.WorkflowID), "no such workflow"))
 		}
 		return err

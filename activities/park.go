@@ -50,8 +50,7 @@ func (a *Activities) Park(ctx context.Context, in ParkInput) error {
 			temporal.NewSearchAttributeKeyKeyword(consign.CauseAttribute).ValueSet(record.Label),
 		),
 	}, consign.DeadLetterWorkflow, input)
-	var parked *serviceerror.WorkflowExecutionAlreadyStarted
-	if errors.As(err, &parked) {
+	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return nil // an earlier try of this activity got that far
 	}
 	if err != nil {

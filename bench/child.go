@@ -55,7 +55,7 @@ func (r *receiver) stop() error { return errors.Join(r.pipe.Close(), r.command.W
 
 func (r *receiver) counts(ctx context.Context) (counts, error) {
 	var taken counts
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/counts", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/counts", http.NoBody)
 	if err != nil {
 		return taken, err
 	}

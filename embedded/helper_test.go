@@ -80,7 +80,7 @@ func run(t *testing.T, c client.Client, o client.StartWorkflowOptions) {
 
 func get(t *testing.T, url, host string) (status int, body string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	require.NoError(t, err)
 	if host != "" {
 		request.Host = host

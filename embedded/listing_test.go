@@ -19,7 +19,7 @@ import (
 )
 
 // Two workflows on one server, asked for in the ways of the Web UI, of Consign and of users.
-func TestListings(t *testing.T) {
+func TestListings(t *testing.T) { //nolint:tparallel // its subtests share a server that ends with it
 	t.Parallel()
 	server := start(t, embedded.Options{Ephemeral: true})
 	c := dial(t, server)

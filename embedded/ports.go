@@ -51,7 +51,7 @@ func listen(port int, what, flag string) (net.Listener, error) {
 	if port == AnyPort {
 		number = 0
 	}
-	listener, err := net.Listen("tcp", hostPort(number))
+	listener, err := net.Listen("tcp", hostPort(number)) //nolint:noctx // binding a literal address does not wait
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%s port %d on %s is in use by another program: stop that one, or choose another port with %s (-1 takes any free one)", what, port, loopback, flag)
 	}
@@ -65,12 +65,12 @@ func listen(port int, what, flag string) (net.Listener, error) {
 // listener's side closed first leaves it in TIME_WAIT, in which only who asks for that port by number
 // gets it. `temporal server start-dev` does the same.
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", hostPort(0))
+	listener, err := net.Listen("tcp", hostPort(0)) //nolint:noctx // as in listen
 	if err != nil {
 		return 0, fmt.Errorf("find a free port on %s: %w", loopback, err)
 	}
 	defer listener.Close()
-	dialled, err := net.Dial("tcp", listener.Addr().String())
+	dialled, err := net.Dial("tcp", listener.Addr().String()) //nolint:noctx // as in listen
 	if err != nil {
 		return 0, fmt.Errorf("find a free port on %s: %w", loopback, err)
 	}
@@ -80,7 +80,7 @@ func freePort() (int, error) {
 		return 0, fmt.Errorf("find a free port on %s: %w", loopback, err)
 	}
 	accepted.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return listener.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // a TCP listener has no other
 }
 
 func hostPort(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }

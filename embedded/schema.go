@@ -182,11 +182,12 @@ func difference(want, found map[string]string) []string {
 
 // openSQLite opens the file at path with one connection. Pragmas are written as name=value.
 func openSQLite(path, mode string, pragmas ...string) (*sql.DB, error) {
-	uri := "file:" + uriPath(path) + "?mode=" + mode
+	var uri strings.Builder
+	uri.WriteString("file:" + uriPath(path) + "?mode=" + mode)
 	for _, pragma := range pragmas {
-		uri += "&_pragma=" + pragma
+		uri.WriteString("&_pragma=" + pragma)
 	}
-	db, err := sql.Open("sqlite", uri)
+	db, err := sql.Open("sqlite", uri.String())
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,10 @@ import (
 // DefaultDrain is how long Stop waits for attempts under way: 10 seconds, the default timeout of one.
 const DefaultDrain = 10 * time.Second
 
+// stickyCache is how many open workflows this process keeps in memory between their tasks. Each holds
+// its results, up to 1 MiB, and thousands of dead letters may be open; the SDK's default is 10,000.
+const stickyCache = 2000
+
 // Options of a worker.
 type Options struct {
 	// Temporal to work for. Required.
@@ -55,6 +59,7 @@ type Worker struct {
 // is [consign.ErrNotSetUp] when the namespace lacks what Consign needs.
 func Start(ctx context.Context, o Options) (*Worker, error) {
 	o.setDefaults()
+	sdk.SetStickyWorkflowCacheSize(stickyCache)
 	w := &Worker{options: o, gates: map[string]*activities.Gate{}, log: o.Log}
 	metrics := activities.NewMetrics(o.Registry)
 	if err := w.open(ctx, metrics); err != nil {

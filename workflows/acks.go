@@ -84,8 +84,7 @@ func (a *acks) deliver(ctx workflow.Context, policy activities.Policy, in consig
 		return err
 	}
 	wait := policy.Delay(1)
-	var failure *temporal.ApplicationError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		if failure.NonRetryable() {
 			return err
 		}
@@ -105,8 +104,7 @@ func (a *acks) deliver(ctx workflow.Context, policy activities.Policy, in consig
 
 // messageOf is the cause of an activity's failure without the layers around it.
 func messageOf(err error) string {
-	var failure *temporal.ApplicationError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return failure.Message()
 	}
 	return err.Error()

@@ -113,7 +113,7 @@ func TestDeliver_BudgetCountsTheInlineAttempt(t *testing.T) {
 			leg := slack(3)
 			leg.Policy.Inline = inline
 			w := newWorld(t, leg)
-			w.deliver = func(ctx context.Context, in activities.DeliverInput) (activities.Outcome, error) {
+			w.deliver = func(ctx context.Context, _ activities.DeliverInput) (activities.Outcome, error) {
 				outcome := transient(time.Second)
 				outcome.Made = int(activity.GetInfo(ctx).Attempt)
 				if activity.GetInfo(ctx).IsLocalActivity {
@@ -175,7 +175,7 @@ func TestDeliver_WorkerThatIsLost_ParksWithTheLogOfEarlierAttempts(t *testing.T)
 	leg := slack(1)
 	leg.Policy.Inline = false
 	w := newWorld(t, leg)
-	w.deliver = func(ctx context.Context, _ activities.DeliverInput) (activities.Outcome, error) {
+	w.deliver = func(context.Context, activities.DeliverInput) (activities.Outcome, error) {
 		return activities.Outcome{}, temporal.NewTimeoutError(1, nil, []consign.Attempt{{Number: 1, Cause: "500"}})
 	}
 	receipt := w.run(t, one())
@@ -238,7 +238,7 @@ func TestDeliver_NewDay_NewAttemptOverDays(t *testing.T) {
 	leg := slack(3)
 	leg.Policy.Backoff, leg.Policy.MaxBackoff = consign.Millis(24*time.Hour), consign.Millis(72*time.Hour)
 	w := newWorld(t, leg)
-	w.deliver = func(ctx context.Context, in activities.DeliverInput) (activities.Outcome, error) {
+	w.deliver = func(ctx context.Context, _ activities.DeliverInput) (activities.Outcome, error) {
 		if activity.GetInfo(ctx).IsLocalActivity {
 			return transient(leg.Policy.Delay(1)), nil
 		}

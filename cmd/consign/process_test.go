@@ -65,6 +65,7 @@ func begin(t *testing.T, args ...string) *process {
 	p := &process{Cmd: exec.Command(binary, args...), out: make(chan string, 1000), messages: new(bytes.Buffer), ended: make(chan struct{})}
 	p.Stderr = p.messages
 	p.Dir = t.TempDir()
+	p.Env = append(os.Environ(), "TMPDIR="+p.Dir) // one that is killed leaves its ephemeral data
 	stdout, err := p.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, p.Start())

@@ -64,7 +64,7 @@ func inFile(t *testing.T, path string) map[string][]string {
 	require.NoError(t, err)
 	require.True(t, bytes.HasSuffix(text, []byte("\n")))
 	taken := map[string][]string{}
-	for _, line := range bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+	for line := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
 		var result consign.Result
 		require.NoError(t, json.Unmarshal(line, &result), "%s", line)
 		key := result.Source + "/" + result.ID
@@ -173,10 +173,11 @@ func TestUp_RealInput_ReachesFileAndWebhookByteForByte_AndOnce(t *testing.T) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for _, line := range bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+		for line := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
 			var envelope struct {
-				Source, ID string
-				Data       json.RawMessage
+				Source string          `json:"source"`
+				ID     string          `json:"id"`
+				Data   json.RawMessage `json:"data"`
 			}
 			require.NoError(t, json.Unmarshal(line, &envelope))
 			want[envelope.Source+"/"+envelope.ID] = []string{string(envelope.Data)}

@@ -31,7 +31,7 @@ type rhythm struct {
 // enough to look at one in the Web UI.
 func rhythmFor(once bool) rhythm {
 	if once {
-		return rhythm{perSecond: 50, retry: "{max: 3, backoff: 300ms, max_backoff: 2s}", replay: 100 * time.Millisecond}
+		return rhythm{perSecond: 80, retry: "{max: 3, backoff: 300ms, max_backoff: 2s}", replay: 100 * time.Millisecond}
 	}
 	return rhythm{perSecond: 25, retry: "{max: 5, backoff: 1s, max_backoff: 5s}", replay: 500 * time.Millisecond}
 }
