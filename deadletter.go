@@ -57,6 +57,8 @@ type Record struct {
 	Made int `json:"made"`
 	// Replays counts how often a replay was begun.
 	Replays int `json:"replays"`
+	// ReplayedBy says who asked for the last one, where that is known.
+	ReplayedBy string `json:"replayed_by,omitempty"`
 	// AlsoTo says what became of the record at the sinks named under dead_letters.also_to.
 	AlsoTo []LegReceipt `json:"also_to,omitempty"`
 	// Reason that was given for discarding it.

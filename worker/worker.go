@@ -25,6 +25,9 @@ import (
 // DefaultDrain is how long Stop waits for attempts under way: 10 seconds, the default timeout of one.
 const DefaultDrain = 10 * time.Second
 
+// closeTimeout bounds how long sinks may take to close.
+const closeTimeout = 2 * time.Second
+
 // stickyCache is how many open workflows this process keeps in memory between their tasks. Each holds
 // its results, up to 1 MiB, and thousands of dead letters may be open; the SDK's default is 10,000.
 const stickyCache = 2000
@@ -193,7 +196,10 @@ func (w *Worker) Stop(ctx context.Context) error {
 		w.log.Warn("left attempts under way to Temporal", zap.Error(ctx.Err()))
 	}
 	w.log.Info("worker stopped")
-	return w.close(context.WithoutCancel(ctx))
+	// A sink that hangs must not hold up the end of the process.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return w.close(closing)
 }
 
 func (w *Worker) close(ctx context.Context) error {

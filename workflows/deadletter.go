@@ -66,7 +66,9 @@ func (d *deadLetter) await(ctx workflow.Context) {
 	selector := workflow.NewSelector(ctx)
 	selector.AddReceive(discards, func(c workflow.ReceiveChannel, _ bool) { d.discard(ctx, c) })
 	selector.AddReceive(replays, func(c workflow.ReceiveChannel, _ bool) {
-		c.Receive(ctx, nil)
+		var request consign.ReplayRequest
+		c.Receive(ctx, &request)
+		d.record.ReplayedBy = request.By
 		replay = true
 	})
 	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {

@@ -75,6 +75,7 @@ func check(in consign.Consignment) error {
 			return fmt.Errorf("results[%d].data is missing", i)
 		}
 		if entry.Ack != nil {
+			//workflowcheck:ignore parsing a URL is pure; what the check follows is its cache of IPv6 zones
 			if err := entry.Ack.Check(); err != nil {
 				return fmt.Errorf("results[%d].ack: %w", i, err)
 			}

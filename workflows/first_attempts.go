@@ -52,7 +52,7 @@ func (d *delivery) validateFirstAttempts(_ workflow.Context, request consign.Fir
 	if len(d.acks.targets[0]) >= maxAckTargets {
 		return fmt.Errorf("this result has %d ack targets already", maxAckTargets)
 	}
-	return request.Ack.Check()
+	return request.Ack.Check() //workflowcheck:ignore as in check
 }
 
 // maxAckTargets bounds the acks that one result's duplicates may ask for.

@@ -63,6 +63,7 @@ func encodeRecord(r consign.Record) (json.RawMessage, error) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
+	//workflowcheck:ignore the same struct gives the same bytes; what the check follows is reflection
 	if err := encoder.Encode(r); err != nil {
 		return nil, err
 	}

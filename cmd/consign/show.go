@@ -92,11 +92,8 @@ func describe(out io.Writer, record consign.Record) error {
 }
 
 func describeAttempts(out io.Writer, record consign.Record) error {
-	left := ""
-	if n := len(record.Attempts); n < record.Made {
-		left = fmt.Sprintf(", the last %d of them", n)
-	}
-	fmt.Fprintf(out, "\n%s%s\n", count(record.Made, "attempt"), left)
+	// The record keeps the failed ones, of many the latest.
+	fmt.Fprintf(out, "\n%s, of which these failed:\n", count(record.Made, "attempt"))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, attempt := range record.Attempts {
 		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\n", attempt.Number, moment(attempt.At), attempt.Took.Duration(), printable(attempt.Cause))
