@@ -64,13 +64,18 @@ func (h *Handle) FirstAttempts(ctx context.Context) (FirstAttempts, error) {
 // Wait waits until the result is committed at every sink, which takes as long as retries take, and
 // returns the receipt. It outlasts restarts of Temporal; ctx bounds it. [ErrAbandoned] means that the workflow was terminated or failed.
 func (h *Handle) Wait(ctx context.Context) (Receipt, error) {
-	for {
-		var receipt Receipt
-		err := h.client.temporal.GetWorkflow(ctx, h.workflowID, h.runID).Get(ctx, &receipt)
+	// Temporal's frontend drops a notice when it has many to give, and the long poll that waits for it
+	// then sleeps out its 20 s. Asking anew, at first often, bounds what that costs.
+	for patience := time.Second; ; patience = min(2*patience, 20*time.Second) {
+		receipt, err := h.poll(ctx, patience)
 		switch {
 		case err == nil:
 			return receipt, nil
-		case !transient(err) || ctx.Err() != nil:
+		case ctx.Err() != nil:
+			return Receipt{}, h.error(ctx.Err())
+		case errors.Is(err, context.DeadlineExceeded):
+			continue
+		case !transient(err):
 			return Receipt{}, h.error(err)
 		}
 		// Temporal is away. The result is safe there, so the wait goes on when it is back.
@@ -80,6 +85,14 @@ func (h *Handle) Wait(ctx context.Context) (Receipt, error) {
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// poll waits for the receipt for a while.
+func (h *Handle) poll(ctx context.Context, patience time.Duration) (receipt Receipt, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = h.client.temporal.GetWorkflow(ctx, h.workflowID, h.runID).Get(ctx, &receipt)
+	return receipt, err
 }
 
 func (h *Handle) error(err error) error {
