@@ -92,6 +92,9 @@ func (h *Handle) poll(ctx context.Context, patience time.Duration) (receipt Rece
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = h.client.temporal.GetWorkflow(ctx, h.workflowID, h.runID).Get(ctx, &receipt)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err() // which the SDK may have in words of its own
+	}
 	return receipt, err
 }
 
