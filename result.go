@@ -17,6 +17,10 @@ import (
 // each queued delivery, so the limit is well below.
 const MaxConsignmentBytes = 1 << 20
 
+// MaxConsignmentResults is the most results that one consignment may hold. Each is acked by itself, and
+// a workflow takes no more than 2,000 activities at once.
+const MaxConsignmentResults = 1024
+
 // maxWorkflowID is the longest workflow id that every Temporal store takes: its SQL schemas keep
 // ids in columns of 255 characters.
 const maxWorkflowID = 255

@@ -64,6 +64,9 @@ func check(in consign.Consignment) error {
 	if len(in.Results) == 0 {
 		return fmt.Errorf("the consignment holds no results: send {\"results\": [{\"source\", \"id\", \"data\"}]}")
 	}
+	if len(in.Results) > consign.MaxConsignmentResults {
+		return fmt.Errorf("the consignment holds %d results, at most %d can be delivered together", len(in.Results), consign.MaxConsignmentResults)
+	}
 	size := 0
 	for i, entry := range in.Results {
 		switch {

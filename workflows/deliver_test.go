@@ -222,6 +222,7 @@ func TestDeliver_InvalidConsignment_FailsForGoodAndNamesTheField(t *testing.T) {
 		"results[0].source":    {Results: []consign.Entry{{Result: consign.Result{ID: "a", Data: []byte(`1`)}}}},
 		"results[0].id":        {Results: []consign.Entry{{Result: consign.Result{Source: "s", Data: []byte(`1`)}}}},
 		"at most 1048576":      big,
+		"at most 1024":         {Results: make([]consign.Entry, 1025)},
 		"results[0].ack: give": {Results: []consign.Entry{{Result: consign.Result{Source: "s", ID: "a", Data: []byte(`1`)}, Ack: &consign.AckTarget{}}}},
 	} {
 		w := newWorld(t)

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"strings"
+
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
 )
@@ -59,12 +61,16 @@ func (l *leg) receipt() consign.LegReceipt {
 		}
 		exception := consign.Exception{Index: l.indexes[position], Outcome: e.outcome, DeadLetter: e.deadLetter}
 		if e.outcome == consign.Parked {
-			exception.Cause = e.cause
+			exception.Cause = strings.ToValidUTF8(e.cause[:min(len(e.cause), maxExceptionCause)], "")
 		}
 		r.Except = append(r.Except, exception)
 	}
 	return r
 }
+
+// maxExceptionCause is the most of a cause that stands in an exception, in bytes. There may be one for
+// each of 1,024 results at each sink, and a receipt is at most 2 MiB; dead letters hold causes in full.
+const maxExceptionCause = 120
 
 // missing lists what of 0..n-1 is not among the sorted indexes.
 func missing(indexes []int, n int) []int {
