@@ -23,11 +23,12 @@ type Gate struct {
 	pace     pace
 	metrics  *Metrics
 
+	legs legs
+
 	mu      sync.Mutex
-	legs    map[string]time.Time // open legs of a best-effort sink, and when to forget them
-	until   time.Time            // the sink asked to be left alone until then
-	reopens time.Time            // when an open circuit lets a probe through
-	changed chan struct{}        // closed when until, reopens or the circuit's state changes
+	until   time.Time     // the sink asked to be left alone until then
+	reopens time.Time     // when an open circuit lets a probe through
+	changed chan struct{} // closed when until, reopens or the circuit's state changes
 }
 
 // errCircuitOpen means that no attempt was made.
@@ -39,7 +40,7 @@ func NewGate(settings config.Sink, sink sinks.Sink, metrics *Metrics) *Gate {
 		settings: settings,
 		sink:     sink,
 		running:  make(chan struct{}, settings.Concurrency),
-		legs:     map[string]time.Time{},
+		legs:     legs{limit: settings.Concurrency + settings.QueueDepth, open: map[string]time.Time{}},
 		changed:  make(chan struct{}),
 		metrics:  metrics,
 	}
@@ -215,38 +216,6 @@ func (g *Gate) held() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return time.Until(g.until)
-}
-
-// legLife is after which time an open leg of a best-effort sink no longer counts. Legs are settled
-// by their workflow in the worker that admitted them, except when the workflow has moved.
-const legLife = time.Hour
-
-// Admit counts a leg of a best-effort sink in, unless the gate is full: concurrency and queue_depth
-// legs are open. A leg that is in already stays in.
-func (g *Gate) Admit(leg string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := time.Now()
-	limit := g.settings.Concurrency + g.settings.QueueDepth
-	if _, in := g.legs[leg]; !in && len(g.legs) >= limit {
-		for key, end := range g.legs {
-			if now.After(end) {
-				delete(g.legs, key)
-			}
-		}
-		if len(g.legs) >= limit {
-			return false
-		}
-	}
-	g.legs[leg] = now.Add(legLife)
-	return true
-}
-
-// Settle counts a leg out.
-func (g *Gate) Settle(leg string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.legs, leg)
 }
 
 func circuitValue(s gobreaker.State) float64 {

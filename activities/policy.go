@@ -25,16 +25,21 @@ type Policy struct {
 }
 
 func policyOf(s config.Sink) Policy {
+	p := retries(s.Timeout, s.Retry)
+	p.BatchMax = s.BatchMax
+	p.Inline = *s.Inline
+	p.BestEffort = s.OnFull == config.Drop
+	return p
+}
+
+func retries(timeout time.Duration, r config.Retry) Policy {
 	return Policy{
-		Timeout:       consign.Millis(s.Timeout),
-		RetryMax:      *s.Retry.Max,
-		Backoff:       consign.Millis(s.Retry.Backoff),
-		MaxBackoff:    consign.Millis(s.Retry.MaxBackoff),
-		Jitter:        *s.Retry.Jitter,
-		MaxRetryAfter: consign.Millis(s.Retry.MaxRetryAfter),
-		BatchMax:      s.BatchMax,
-		Inline:        *s.Inline,
-		BestEffort:    s.OnFull == config.Drop,
+		Timeout:       consign.Millis(timeout),
+		RetryMax:      *r.Max,
+		Backoff:       consign.Millis(r.Backoff),
+		MaxBackoff:    consign.Millis(r.MaxBackoff),
+		Jitter:        *r.Jitter,
+		MaxRetryAfter: consign.Millis(r.MaxRetryAfter),
 	}
 }
 

@@ -79,14 +79,7 @@ func legTo(sink config.Sink) Leg {
 }
 
 func (a *Activities) ackPolicy() Policy {
-	acks := a.Config.Acks
-	return Policy{
-		Timeout:       consign.Millis(acks.Timeout),
-		RetryMax:      *acks.Retry.Max,
-		Backoff:       consign.Millis(acks.Retry.Backoff),
-		MaxBackoff:    consign.Millis(acks.Retry.MaxBackoff),
-		Jitter:        *acks.Retry.Jitter,
-		MaxRetryAfter: consign.Millis(acks.Retry.MaxRetryAfter),
-		Inline:        true,
-	}
+	p := retries(a.Config.Acks.Timeout, a.Config.Acks.Retry)
+	p.Inline = true
+	return p
 }

@@ -101,6 +101,9 @@ func TestReceiver_CountsWhatItHasTaken(t *testing.T) {
 	_, err = io.WriteString(write, strings.Repeat("x", 200<<10)+"\n")
 	require.NoError(t, err)
 	require.NoError(t, r.await(t.Context(), counts{}, 1))
+	taken, err := r.counts(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, counts{Posts: 1, Lines: 1}, taken)
 
 	require.NoError(t, write.Close())
 	require.NoError(t, <-over)

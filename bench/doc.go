@@ -1,7 +1,7 @@
 // Command bench measures what a delivery costs, beside what the engine below it costs, on the machine
 // it runs on:
 //
-//	go run ./bench                      # a table, about five minutes
+//	go run ./bench                      # a table, in about three minutes
 //	go run ./bench -json > bench.json   # one JSON object
 //	go run ./bench -only single,alone   # some of the figures
 //
