@@ -64,13 +64,17 @@ func (t AckTarget) Check() error {
 // requestAck has the ack of a duplicate submission sent when the first one's result is committed:
 // by the first one's workflow while it runs, else by its receipt.
 func (h *Handle) requestAck(ctx context.Context, entry Entry, digest string) error {
-	_, err := h.client.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+	// Waiting until it is completed, and so until first attempts are over, tells a refusal too.
+	update, err := h.client.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID:   h.workflowID,
 		RunID:        h.runID,
 		UpdateName:   FirstAttemptsUpdate,
 		Args:         []any{FirstAttemptsRequest{Digest: digest, Ack: entry.Ack}},
-		WaitForStage: client.WorkflowUpdateStageAccepted,
+		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
+	if err == nil {
+		err = update.Get(ctx, nil)
+	}
 	if err == nil {
 		return nil
 	}
@@ -115,5 +119,6 @@ func (t SignalTarget) SignalName() string {
 }
 
 func mentionsAttribute(err error) bool {
-	return strings.Contains(strings.ToLower(err.Error()), "search attribute")
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "search attribute") && (strings.Contains(text, "not defined") || strings.Contains(text, "no mapping"))
 }

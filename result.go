@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -24,6 +25,9 @@ const MaxConsignmentResults = 1024
 // maxWorkflowID is the longest workflow id that every Temporal store takes: its SQL schemas keep
 // ids in columns of 255 characters.
 const maxWorkflowID = 255
+
+// maxType is the longest type, which is a search attribute: 255 bytes, as ids.
+const maxType = 255
 
 // IncidentType is the type of a synthetic result that reports on the producer itself rather than
 // on an event. Only sinks configured with "incidents: true" take it, and it carries no ack.
@@ -54,6 +58,14 @@ func (r Result) prepare() (Result, error) {
 	}
 	if r.ID == "" {
 		r.ID = uuid.NewString()
+	}
+	for _, value := range []string{r.Source, r.ID, r.Type, r.Subject} {
+		if !utf8.ValidString(value) {
+			return r, fmt.Errorf("%w: %q is not UTF-8, and would be taken for another text", ErrInvalid, excerpt(value))
+		}
+	}
+	if len(r.Type) > maxType {
+		return r, fmt.Errorf("%w: type %q of result %s/%s is %d bytes, at most %d are stored", ErrInvalid, excerpt(r.Type), r.Source, r.ID, len(r.Type), maxType)
 	}
 	if n := len(WorkflowID(r.Source, r.ID)); n > maxWorkflowID {
 		return r, fmt.Errorf("%w: source and id are too long: %q makes a workflow id of %d bytes, at most %d are stored: shorten one, for example by hashing it",

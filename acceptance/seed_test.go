@@ -84,17 +84,20 @@ sinks:
     inline: false
     concurrency: 1
     retry: {max: 0}
+    timeout: 30s
 `)
+	gate := newGate(t)
+	s.sinks["one"].answers(gate.wait)
 	var handles []*consign.Handle
 	var want, got []string
 	for i := range 20 {
 		id := fmt.Sprintf("r%02d", i)
 		handles = append(handles, s.submit(id, `{}`))
 		want = append(want, id)
-		// The queue keeps the order of scheduling, so each is scheduled before the next is submitted.
-		_, err := handles[i].FirstAttempts(s.ctx)
-		require.NoError(t, err)
+		// The queue keeps the order in which it got them, so each is there before the next is submitted.
+		s.eventually(func() bool { return len(s.sinks["one"].tries()) == 1 && s.backlog("one") == int64(i) }, "it is in the queue")
 	}
+	gate.Open()
 	for _, handle := range handles {
 		s.wait(handle)
 	}

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
@@ -138,6 +141,45 @@ func (s *stage) eventually(condition func() bool, what string) {
 	require.Eventually(s, condition, patience, 20*time.Millisecond, what)
 }
 
+// backlog counts what waits in a sink's queue.
+func (s *stage) backlog(sink string) int64 {
+	s.Helper()
+	answer, err := s.temporal.WorkflowService().DescribeTaskQueue(s.ctx, &workflowservice.DescribeTaskQueueRequest{
+		Namespace: s.namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: consign.SinkQueue(sink)},
+		TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY, ReportStats: true,
+	})
+	require.NoError(s, err)
+	return answer.GetStats().GetApproximateBacklogCount()
+}
+
+// bare starts a delivery through the bare API.
+func (s *stage) bare(id string, results ...consign.Entry) client.WorkflowRun {
+	s.Helper()
+	run, err := s.temporal.ExecuteWorkflow(s.ctx, client.StartWorkflowOptions{ID: id, TaskQueue: consign.TaskQueue},
+		consign.DeliverWorkflow, consign.Consignment{Results: results})
+	require.NoError(s, err)
+	return run
+}
+
+// receiptOf waits for the receipt of a delivery that was started bare.
+func (s *stage) receiptOf(run client.WorkflowRun) consign.Receipt {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	var receipt consign.Receipt
+	require.NoError(s, run.Get(ctx, &receipt))
+	return receipt
+}
+
+// several are n small results of one consignment.
+func several(n int, ack *consign.AckTarget) []consign.Entry {
+	entries := make([]consign.Entry, n)
+	for i := range entries {
+		entries[i] = consign.Entry{Result: consign.Result{Source: "test", ID: fmt.Sprint("r", i), Data: []byte(`{}`)}, Ack: ack}
+	}
+	return entries
+}
+
 // record asks a dead letter for its record.
 func (s *stage) record(id string) consign.Record {
 	s.Helper()
@@ -157,6 +199,7 @@ func (s *stage) signal(id, name string, argument any) {
 type script struct {
 	mu       sync.Mutex
 	answer   func(attempt int, d sinks.Delivery) error
+	hold     bool // the first attempt lasts as long as it is allowed to
 	attempts []sinks.Delivery
 	taken    []sinks.Delivery
 }
@@ -182,7 +225,7 @@ func (k *script) took() []sinks.Delivery {
 }
 
 // Deliver implements sinks.Sink.
-func (k *script) Deliver(_ context.Context, batch []sinks.Delivery) []error {
+func (k *script) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	errs := make([]error, len(batch))
 	for i, d := range batch {
 		k.mu.Lock()
@@ -195,6 +238,9 @@ func (k *script) Deliver(_ context.Context, batch []sinks.Delivery) []error {
 		k.attempts = append(k.attempts, d)
 		answer := k.answer
 		k.mu.Unlock()
+		if k.hold && attempt == 1 {
+			<-ctx.Done()
+		}
 		if answer != nil {
 			errs[i] = answer(attempt, d)
 		}

@@ -140,6 +140,9 @@ func TestSubmit_WhatCannotBeDelivered_IsRefusedBeforeItIsSent(t *testing.T) {
 	require.ErrorIs(t, submit(consign.Result{Source: "s", ID: "a"}), consign.ErrInvalid)
 	require.ErrorIs(t, submit(consign.Result{Source: "s", ID: "a", Data: []byte(`{`)}), consign.ErrInvalid)
 	require.ErrorIs(t, submit(consign.Result{Source: "s", ID: strings.Repeat("x", 300), Data: good}), consign.ErrInvalid)
+	require.ErrorIs(t, submit(consign.Result{Source: "s", ID: "a", Type: strings.Repeat("x", 300), Data: good}), consign.ErrInvalid)
+	// Two that JSON would turn into one.
+	require.ErrorIs(t, submit(consign.Result{Source: "caf\xe9", ID: "a", Data: good}), consign.ErrInvalid)
 	err := submit(consign.Result{Source: "s", ID: "a", Data: json.RawMessage(`"` + strings.Repeat("x", 3<<20) + `"`)})
 	require.ErrorIs(t, err, consign.ErrTooLarge)
 	require.ErrorContains(t, err, "1 MiB")
@@ -239,12 +242,9 @@ sinks:
 			Ack:    &consign.AckTarget{HTTP: &consign.HTTPTarget{URL: up.URL}},
 		})
 	}
-	run, err := s.temporal.ExecuteWorkflow(s.ctx, client.StartWorkflowOptions{ID: "consign/batch/1", TaskQueue: consign.TaskQueue},
-		consign.DeliverWorkflow, consign.Consignment{Results: entries})
-	require.NoError(t, err)
+	run := s.bare("consign/batch/1", entries...)
 	s.eventually(func() bool { return len(up.acked()) >= 3 }, "what is committed is acked without waiting for the others")
-	var receipt consign.Receipt
-	require.NoError(t, run.Get(s.ctx, &receipt))
+	receipt := s.receiptOf(run)
 	outcomes := map[string]consign.Outcome{}
 	for i, id := range ids {
 		require.Len(t, receipt.Of(i).Legs, 2)

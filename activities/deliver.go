@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -22,8 +23,10 @@ type DeliverInput struct {
 	// First is when the first attempt was due; the same on every retry.
 	First  time.Time `json:"first"`
 	Policy Policy    `json:"policy"`
-	// Made counts the attempts made before this activity.
-	Made int `json:"made"`
+	// Made counts the attempts that the leg has made before this activity, and Before those of legs
+	// before it, when this one is a replay.
+	Made   int `json:"made"`
+	Before int `json:"before,omitempty"`
 	// Leg names the leg at the gate of a best-effort sink. Only inline.
 	Leg string `json:"leg,omitempty"`
 	// Settle says that the leg is over: nothing is delivered. Only inline.
@@ -39,8 +42,9 @@ type Item struct {
 // Outcome is what an attempt came to. Results that Failures does not name were delivered.
 type Outcome struct {
 	Failures []Failed `json:"failures,omitempty"`
-	// Made counts the attempts that this activity made.
+	// Made counts the attempts that this activity made, and Free those among them that use up no retry.
 	Made int `json:"made"`
+	Free int `json:"free,omitempty"`
 	// Attempts is the log of those that failed.
 	Attempts []consign.Attempt `json:"attempts,omitempty"`
 	// After is how long to wait before what failed transiently is tried again.
@@ -66,8 +70,9 @@ func LastAttempts(log []consign.Attempt) []consign.Attempt { return log[max(len(
 // an inline attempt holds, and reporting.
 const queueSlack = InlineLimit + 3*time.Second
 
-// QueuedLimit is how long a worker may hold a queued attempt before Temporal counts it as lost.
-func QueuedLimit(p Policy) time.Duration { return p.Timeout.Duration() + queueSlack }
+// QueuedLimit is how long a worker may hold a queued attempt at that many results before Temporal
+// counts it as lost.
+func QueuedLimit(p Policy, results int) time.Duration { return p.whole(results) + queueSlack }
 
 // Deliver is the activity "deliver": one attempt, inline when it runs as a local activity.
 func (a *Activities) Deliver(ctx context.Context, in DeliverInput) (Outcome, error) {
@@ -102,7 +107,11 @@ func (a *Activities) inline(ctx context.Context, gate *Gate, in DeliverInput) Ou
 		return Outcome{Skipped: why}
 	}
 	defer leave()
-	outcome, skipped := a.attempt(ctx, gate, in, in.Made+1, min(in.Policy.Timeout.Duration(), InlineLimit))
+	limit := InlineLimit
+	if in.Policy.whole(len(in.Batch)) <= InlineLimit {
+		limit = 0 // the sink's own timeout is what ends it
+	}
+	outcome, skipped := a.attempt(ctx, gate, in, 1, limit)
 	if skipped != nil {
 		return Outcome{Skipped: skipped.Error()}
 	}
@@ -118,15 +127,14 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	log := a.attemptLog(ctx, in, int(info.Attempt))
 	before := int(info.Attempt) - 1
 	// The deadline is Temporal's. What it leaves after the sink's own timeout may go in waiting.
-	enter, cancel := context.WithDeadline(ctx, info.Deadline.Add(-in.Policy.Timeout.Duration()-time.Second))
+	enter, cancel := context.WithDeadline(ctx, info.Deadline.Add(-in.Policy.whole(len(in.Batch))-time.Second))
 	defer cancel()
 	leave, err := gate.Enter(enter)
 	if err != nil {
 		return Outcome{Skipped: "no free slot", Failures: all(in), Made: before, Attempts: log}, nil
 	}
 	defer leave()
-	number := in.Made + int(info.Attempt)
-	outcome, skipped := a.attempt(ctx, gate, in, number, in.Policy.Timeout.Duration())
+	outcome, skipped := a.attempt(ctx, gate, in, in.Made+int(info.Attempt), 0)
 	if skipped != nil {
 		return Outcome{Skipped: skipped.Error(), Failures: all(in), Made: before, Attempts: log}, nil
 	}
@@ -148,44 +156,81 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	return outcome, nil
 }
 
-// attempt hands the batch to the sink once.
-func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, number int, limit time.Duration) (Outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+// attempt hands the batch to the sink once: the n-th time for this leg. limit is that of an inline
+// attempt; 0 is none beyond the sink's own timeout.
+func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n int, limit time.Duration) (Outcome, error) {
+	number := in.Before + n
 	batch := make([]sinks.Delivery, len(in.Batch))
 	for i, item := range in.Batch {
 		batch[i] = sinks.Delivery{ID: item.DeliveryID, Result: item.Result, First: in.First, Attempt: number}
 	}
 	began := time.Now()
-	errs, err := gate.deliver(ctx, batch, max(in.Policy.BatchMax, 1), in.Policy.Backoff.Duration())
+	errs, err := gate.deliver(ctx, try{
+		batch: batch, batchMax: max(in.Policy.BatchMax, 1),
+		timeout: in.Policy.Timeout.Duration(), limit: limit, backoff: in.Policy.Backoff.Duration(),
+	})
 	if err != nil {
 		return Outcome{}, err
 	}
 	if number > 1 {
 		a.Metrics.retries.WithLabelValues(gate.Name()).Inc()
 	}
-	outcome := Outcome{}
-	var asked time.Duration
-	for i, err := range errs {
-		if err == nil {
-			continue
-		}
-		failure := sinks.Classify(err)
-		asked = max(asked, failure.After)
-		outcome.Failures = append(outcome.Failures, Failed{Index: i, Permanent: failure.Permanent, Label: failure.Label, Cause: failure.Message})
-	}
+	outcome, asked := outcomeOf(errs)
 	a.Metrics.attempt(gate.Name(), len(in.Batch), outcome.Failures)
 	if len(outcome.Failures) > 0 {
 		last := outcome.Failures[len(outcome.Failures)-1]
 		outcome.Attempts = []consign.Attempt{{
 			Number: number, At: began, Took: consign.Millis(time.Since(began)), Label: last.Label, Cause: last.Cause,
 		}}
-		outcome.After = consign.Millis(in.Policy.next(number, asked))
+		outcome.After = consign.Millis(in.Policy.next(n, asked))
 		a.Log.Info("attempt failed",
 			zap.String("sink", gate.Name()), zap.String("result", in.Batch[last.Index].Result.Source+"/"+in.Batch[last.Index].Result.ID),
 			zap.Int("attempt", number), zap.String("cause", last.Cause), zap.Bool("permanent", last.Permanent))
+		outcome.bound()
 	}
 	return outcome, nil
+}
+
+// outcomeOf reads a sink's reports, and the longest time that it asked to be left alone for.
+func outcomeOf(errs []error) (outcome Outcome, asked time.Duration) {
+	charged := false
+	for i, err := range errs {
+		if err == nil {
+			continue
+		}
+		failure := sinks.Classify(err)
+		free := errors.Is(err, errBrokenOff)
+		charged = charged || !free && !failure.Permanent
+		if free {
+			failure.Label = "broken off"
+		}
+		asked = max(asked, failure.After)
+		outcome.Failures = append(outcome.Failures, Failed{Index: i, Permanent: failure.Permanent, Label: failure.Label, Cause: failure.Message})
+	}
+	if len(outcome.Failures) > 0 && !charged {
+		outcome.Free = 1
+	}
+	return outcome, asked
+}
+
+// maxCauses is about the most that the causes in one outcome may take: 64 KiB. The outcomes of all legs
+// may leave in one message, of which Temporal takes 4 MiB, and terminates the workflow otherwise. One
+// cause stands in full in the attempt log.
+const maxCauses = 64 << 10
+
+func (o *Outcome) bound() {
+	limit := max(maxCauses/len(o.Failures), 64)
+	for i := range o.Failures {
+		o.Failures[i].Cause = Clip(o.Failures[i].Cause, limit)
+	}
+}
+
+// Clip cuts a text to that many bytes of valid UTF-8.
+func Clip(text string, limit int) string {
+	if len(text) > limit {
+		text = text[:limit]
+	}
+	return strings.ToValidUTF8(text, "")
 }
 
 // failure is what a queued attempt that achieved nothing returns. It is never wrapped, since the
@@ -217,7 +262,8 @@ func (a *Activities) attemptLog(ctx context.Context, in DeliverInput, attempt in
 			a.Log.Warn("attempt log unreadable", zap.Error(err))
 		}
 	}
-	for number := in.Made + len(log) + 1; number < in.Made+attempt; number++ {
+	before := in.Before + in.Made
+	for number := before + len(log) + 1; number < before+attempt; number++ {
 		log = append(log, consign.Attempt{Number: number, Label: "lost", Cause: "the worker stopped, or was killed, during this attempt"})
 	}
 	return log

@@ -53,6 +53,7 @@ func NewGate(settings config.Sink, sink sinks.Sink, metrics *Metrics) *Gate {
 			limit := settings.Circuit.Failures
 			return limit > 0 && int64(counts.ConsecutiveFailures) >= int64(limit)
 		},
+		IsExcluded: func(err error) bool { return errors.Is(err, errBrokenOff) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
@@ -137,25 +138,61 @@ func (g *Gate) Released() {
 	g.signal()
 }
 
-// deliver makes one attempt through the circuit, in batches of batch_max.
-func (g *Gate) deliver(ctx context.Context, batch []sinks.Delivery, batchMax int, backoff time.Duration) ([]error, error) {
+// try is one attempt at a batch.
+type try struct {
+	batch    []sinks.Delivery
+	batchMax int
+	timeout  time.Duration // for each batch_max of results
+	limit    time.Duration // for all of them; 0 is none
+	backoff  time.Duration
+}
+
+// errBrokenOff means that the limit of an inline attempt has passed and not the sink's own timeout. It
+// says nothing of the sink.
+var errBrokenOff = errors.New("not over within an inline attempt; it goes on in the queue")
+
+// deliver makes one attempt through the circuit, in parts of batch_max.
+func (g *Gate) deliver(ctx context.Context, t try) ([]error, error) {
 	done, err := g.circuit.Allow()
 	if err != nil {
 		return nil, errCircuitOpen
 	}
 	began := time.Now()
 	g.metrics.inflight.WithLabelValues(g.Name()).Inc()
-	errs := make([]error, 0, len(batch))
-	for start := 0; start < len(batch); start += batchMax {
-		part := batch[start:min(start+batchMax, len(batch))]
-		errs = append(errs, g.call(ctx, part)...)
+	if t.limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, t.limit, errBrokenOff)
+		defer cancel()
+	}
+	errs := make([]error, 0, len(t.batch))
+	for start := 0; start < len(t.batch); start += t.batchMax {
+		errs = append(errs, g.part(ctx, t.batch[start:min(start+t.batchMax, len(t.batch))], t.timeout)...)
 	}
 	g.metrics.inflight.WithLabelValues(g.Name()).Dec()
 	took := time.Since(began)
 	g.pace.record(took)
 	g.metrics.seconds.WithLabelValues(g.Name()).Observe(took.Seconds())
-	done(g.verdict(errs, backoff))
+	done(g.verdict(errs, t.backoff))
 	return errs, nil
+}
+
+// part hands over one batch_max of results, for which the sink has its whole timeout.
+func (g *Gate) part(ctx context.Context, part []sinks.Delivery, timeout time.Duration) []error {
+	if context.Cause(ctx) == errBrokenOff { //nolint:errorlint // it is this value
+		return sinks.All(part, errBrokenOff)
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	reports := g.call(limited, part)
+	if context.Cause(limited) != errBrokenOff { //nolint:errorlint // as above
+		return reports
+	}
+	for i, err := range reports {
+		if err != nil && sinks.Classify(err).Label == sinks.LabelTimeout {
+			reports[i] = errBrokenOff
+		}
+	}
+	return reports
 }
 
 // call hands one batch to the sink and returns a report for each of its results, whatever the sink
@@ -186,12 +223,14 @@ func (g *Gate) verdict(errs []error, backoff time.Duration) error {
 			alive = true
 			continue
 		}
+		if last == nil || !errors.Is(err, errBrokenOff) {
+			last = err
+		}
 		failure := sinks.Classify(err)
 		alive = alive || failure.Permanent
 		if failure.Busy {
 			g.hold(max(failure.After, backoff))
 		}
-		last = err
 	}
 	if alive {
 		return nil

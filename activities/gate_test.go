@@ -36,7 +36,7 @@ func newTestGate(sink sinks.Sink, change func(*config.Sink)) *Gate {
 }
 
 func (g *Gate) once() error {
-	errs, err := g.deliver(context.Background(), []sinks.Delivery{{ID: "a"}}, 64, time.Second)
+	errs, err := g.deliver(context.Background(), try{batch: []sinks.Delivery{{ID: "a"}}, batchMax: 64, timeout: time.Minute, backoff: time.Second})
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,13 @@ func retries(timeout time.Duration, r config.Retry) Policy {
 	}
 }
 
+// whole is the timeout of an attempt at that many results: the sink has Timeout for each BatchMax.
+func (p Policy) whole(results int) time.Duration {
+	size := max(p.BatchMax, 1)
+	parts := max((results+size-1)/size, 1)
+	return time.Duration(parts) * p.Timeout.Duration()
+}
+
 // Delay is the wait after the n-th failed attempt: Backoff doubled n-1 times, capped at MaxBackoff.
 func (p Policy) Delay(n int) time.Duration {
 	delay, limit := p.Backoff.Duration(), p.MaxBackoff.Duration()

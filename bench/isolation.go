@@ -21,8 +21,8 @@ const (
 	// isolationRate is how many results are submitted each second.
 	isolationRate = 50
 	// settling is what is left out at the start of each run. An attempt that never gets an answer is over
-	// after 2 seconds when inline, so five failures in a row have opened the circuit by then.
-	settling = 5 * time.Second
+	// after 10 seconds, the default timeout, so five failures in a row have opened the circuit by then.
+	settling = 15 * time.Second
 	// graceLimit is how long the healthy sinks may take for the last results.
 	graceLimit = 30 * time.Second
 )

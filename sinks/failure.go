@@ -17,6 +17,9 @@ import (
 // over 4 KiB by one that says nothing.
 const maxMessage = 1 << 10
 
+// LabelTimeout is the label of an attempt that was not over in time.
+const LabelTimeout = "timeout"
+
 // Failure is what Consign needs to know of a failed delivery.
 type Failure struct {
 	// Message is the error's text, at most 1 KiB.
@@ -96,7 +99,7 @@ func label(err error) string {
 	switch {
 	case is(context.DeadlineExceeded, os.ErrDeadlineExceeded),
 		errors.As(err, &timeout) && timeout.Timeout():
-		return "timeout"
+		return LabelTimeout
 	case is(context.Canceled):
 		return "interrupted"
 	case errors.As(err, &dns) && dns.IsNotFound:

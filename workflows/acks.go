@@ -2,13 +2,14 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/consign-dev/consign"
-	"github.com/consign-dev/consign/activities"
 )
 
 // acks tells upstreams that results are committed, each as soon as it is.
@@ -16,6 +17,7 @@ type acks struct {
 	targets [][]consign.AckTarget // by result
 	over    []bool                // by result: it is committed
 	pending int
+	sent    int
 	queued  bool // an ack goes on after its first attempt
 	outcome consign.AckOutcome
 	errors  []consign.AckError
@@ -44,18 +46,24 @@ func (a *acks) ready(ctx workflow.Context, d *delivery, i int) {
 	}
 }
 
-// add is one more place to ack a result to.
+// add is one more place to ack a result to. One that the ack is still to be sent to needs no second.
 func (a *acks) add(ctx workflow.Context, d *delivery, i int, target consign.AckTarget) {
-	a.targets[i] = append(a.targets[i], target)
 	if a.over[i] {
+		a.targets[i] = append(a.targets[i], target)
 		a.send(ctx, d, i, target)
+		return
 	}
+	for _, other := range a.targets[i] {
+		if reflect.DeepEqual(other, target) {
+			return
+		}
+	}
+	a.targets[i] = append(a.targets[i], target)
 }
 
 func (a *acks) send(ctx workflow.Context, d *delivery, i int, target consign.AckTarget) {
 	always, _ := workflow.NewDisconnectedContext(ctx)
-	receipt := d.receipt().Of(i)
-	receipt.Ack, receipt.AckErrors = consign.AckSent, nil
+	receipt := d.receiptOf(i)
 	in := consign.AckInput{
 		Target: target,
 		Ack:    consign.Ack{Source: d.in.Results[i].Source, ID: d.in.Results[i].ID, Receipt: receipt},
@@ -63,7 +71,8 @@ func (a *acks) send(ctx workflow.Context, d *delivery, i int, target consign.Ack
 	}
 	a.pending++
 	workflow.Go(always, func(ctx workflow.Context) {
-		err := a.deliver(ctx, d.routed.AckPolicy, in)
+		a.sent++
+		err := a.deliver(ctx, d, fmt.Sprintf("ack %d", a.sent), in)
 		a.pending--
 		if err == nil {
 			if a.outcome == consign.AckNone {
@@ -77,8 +86,9 @@ func (a *acks) send(ctx workflow.Context, d *delivery, i int, target consign.Ack
 }
 
 // deliver tries once inline, then queued.
-func (a *acks) deliver(ctx workflow.Context, policy activities.Policy, in consign.AckInput) error {
-	local := workflow.WithLocalActivityOptions(ctx, inlineOptions(policy, "ack to the upstream"))
+func (a *acks) deliver(ctx workflow.Context, d *delivery, id string, in consign.AckInput) error {
+	policy := d.routed.AckPolicy
+	local := workflow.WithLocalActivityOptions(ctx, inlineOptions("ack to the upstream"))
 	err := workflow.ExecuteLocalActivity(local, consign.AckActivity, in).Get(ctx, nil)
 	if err == nil || policy.RetryMax < 1 {
 		return err
@@ -94,12 +104,25 @@ func (a *acks) deliver(ctx workflow.Context, policy activities.Policy, in consig
 	if err := workflow.Sleep(ctx, wait); err != nil {
 		return err
 	}
+	if err := d.pacer.admit(ctx, ackSize(in)); err != nil {
+		return err
+	}
 	options := workflow.ActivityOptions{
+		ActivityID:          id,
 		StartToCloseTimeout: policy.Timeout.Duration() + 5*time.Second,
 		RetryPolicy:         retryPolicy(policy, policy.RetryMax),
 		Summary:             "ack to the upstream",
 	}
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), consign.AckActivity, in).Get(ctx, nil)
+}
+
+// ackSize is about what an ack takes in an activity's input.
+func ackSize(in consign.AckInput) int {
+	size := 1024
+	for _, leg := range in.Ack.Receipt.Legs {
+		size += len(leg.Cause) + len(leg.DeadLetter) + 256
+	}
+	return size
 }
 
 // messageOf is the cause of an activity's failure without the layers around it.

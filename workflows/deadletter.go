@@ -38,8 +38,12 @@ func DeadLetter(ctx workflow.Context, in activities.DeadLetterInput) (consign.Re
 	}
 	for d.record.State == consign.StateParked {
 		d.await(ctx)
-		if d.record.State == consign.StateParked && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			also.Wait(ctx)
+		if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			continue
+		}
+		also.Wait(ctx)
+		// An order that has come in the meantime must be carried out here: it does not go along.
+		if d.record.State == consign.StateParked && !d.ordered(ctx) {
 			return consign.Record{}, workflow.NewContinueAsNewError(ctx, consign.DeadLetterWorkflow, activities.DeadLetterInput{Record: d.record})
 		}
 	}
@@ -56,6 +60,15 @@ type deadLetter struct {
 	pacer    pacer
 	pending  []int // positions of results that the replay under way has not delivered
 	failed   []end
+
+	discarded *consign.DiscardRequest // the order to discard that has broken off a replay
+}
+
+// ordered tells whether an order of a person waits.
+func (d *deadLetter) ordered(ctx workflow.Context) bool {
+	return d.discarded != nil || ctx.Err() != nil ||
+		workflow.GetSignalChannel(ctx, consign.DiscardSignal).Len() > 0 ||
+		workflow.GetSignalChannel(ctx, consign.ReplaySignal).Len() > 0
 }
 
 // await takes one order of a person and carries it out.
@@ -64,12 +77,19 @@ func (d *deadLetter) await(ctx workflow.Context) {
 	replays := workflow.GetSignalChannel(ctx, consign.ReplaySignal)
 	replay := false
 	selector := workflow.NewSelector(ctx)
-	selector.AddReceive(discards, func(c workflow.ReceiveChannel, _ bool) { d.discard(ctx, c) })
+	// Both receive without waiting: a signal that cannot be decoded is dropped, and another may never come.
+	selector.AddReceive(discards, func(c workflow.ReceiveChannel, _ bool) {
+		var request consign.DiscardRequest
+		if c.ReceiveAsync(&request) {
+			d.discard(ctx, request)
+		}
+	})
 	selector.AddReceive(replays, func(c workflow.ReceiveChannel, _ bool) {
 		var request consign.ReplayRequest
-		c.Receive(ctx, &request)
-		d.record.ReplayedBy = request.By
-		replay = true
+		if c.ReceiveAsync(&request) {
+			d.record.ReplayedBy = request.By
+			replay = true
+		}
 	})
 	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {
 		d.end(ctx, consign.StateDiscarded)
@@ -85,24 +105,31 @@ func (d *deadLetter) await(ctx workflow.Context) {
 	}
 }
 
-// replayUntilDiscarded makes the replay, and breaks it off when someone discards the dead letter; the
-// order to discard stays in its channel.
+// replayUntilDiscarded makes the replay, and breaks it off when someone discards the dead letter.
 func (d *deadLetter) replayUntilDiscarded(ctx workflow.Context, discards workflow.ReceiveChannel) {
 	attempt, stop := workflow.WithCancel(ctx)
+	defer stop()
 	over := false
 	workflow.Go(attempt, func(ctx workflow.Context) {
 		d.replay(ctx)
 		over = true
 	})
 	always, _ := workflow.NewDisconnectedContext(ctx)
-	_ = workflow.Await(always, func() bool { return over || discards.Len() > 0 })
-	stop()
+	for !over && d.discarded == nil {
+		_ = workflow.Await(always, func() bool { return over || discards.Len() > 0 })
+		var request consign.DiscardRequest
+		if !over && discards.ReceiveAsync(&request) {
+			d.discarded = &request
+			stop()
+		}
+	}
 	_ = workflow.Await(always, func() bool { return over })
+	if d.discarded != nil && d.record.State == consign.StateParked {
+		d.discard(ctx, *d.discarded)
+	}
 }
 
-func (d *deadLetter) discard(ctx workflow.Context, discards workflow.ReceiveChannel) {
-	var request consign.DiscardRequest
-	discards.Receive(ctx, &request)
+func (d *deadLetter) discard(ctx workflow.Context, request consign.DiscardRequest) {
 	d.record.Reason = request.Reason
 	if request.By != "" {
 		d.record.Reason = fmt.Sprintf("%s (by %s)", request.Reason, request.By)
@@ -147,6 +174,9 @@ func (d *deadLetter) replay(ctx workflow.Context) {
 		return
 	}
 	last := d.failed[d.pending[len(d.pending)-1]]
+	if last.label == "" {
+		last = end{label: "unmatched", cause: d.nowhere(nil)}
+	}
 	d.park(ctx, last.label, last.cause)
 }
 
@@ -188,7 +218,7 @@ func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 		in = activities.RouteInput{Results: d.record.Results}
 	}
 	var route activities.Route
-	if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, unlimited()), consign.RouteActivity, in).Get(ctx, &route); err != nil {
+	if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, unlimited(fmt.Sprintf("route %d", d.record.Replays))), consign.RouteActivity, in).Get(ctx, &route); err != nil {
 		return nil, err
 	}
 	var legs []*leg
@@ -198,7 +228,7 @@ func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 			l.host = &rerouted{d}
 		} else {
 			l.host = &held{d}
-			l.made = d.record.Made
+			l.before = d.record.Made
 		}
 		if len(l.indexes) == 0 {
 			l.indexes = slices.Clone(d.pending)

@@ -68,7 +68,13 @@ func check(in consign.Consignment) error {
 		return fmt.Errorf("the consignment holds %d results, at most %d can be delivered together", len(in.Results), consign.MaxConsignmentResults)
 	}
 	size := 0
+	seen := make(map[[2]string]int, len(in.Results))
 	for i, entry := range in.Results {
+		key := [2]string{entry.Source, entry.ID}
+		if first, twice := seen[key]; twice {
+			return fmt.Errorf("results[%d] has the source and id of results[%d]: they would have one delivery id", i, first)
+		}
+		seen[key] = i
 		switch {
 		case entry.Source == "":
 			return fmt.Errorf("results[%d].source is empty", i)

@@ -18,7 +18,8 @@ func (d *delivery) handleFirstAttempts(ctx workflow.Context) error {
 			if request.Ack != nil {
 				d.acks.add(ctx, d, 0, *request.Ack)
 			}
-			if err := workflow.Await(ctx, func() bool { return d.firstOver }); err != nil {
+			always, _ := workflow.NewDisconnectedContext(ctx)
+			if err := workflow.Await(always, func() bool { return d.firstOver }); err != nil {
 				return consign.FirstAttempts{}, err
 			}
 			if d.committed < len(d.in.Results) {

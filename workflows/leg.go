@@ -35,8 +35,13 @@ type leg struct {
 	ends     []end // by position
 	tried    bool  // the first attempt is over or skipped
 	made     int
+	before   int // attempts of the legs that came before this one, when it is a replay
 	attempts []consign.Attempt
 }
+
+// maxHistory is the size of a history, in bytes, at which a leg is not queued once more. Each time
+// stores up to 1 MiB of results again, and at 50 MiB the server terminates the workflow.
+const maxHistory = 20 << 20
 
 // end is how a leg ended for one result.
 type end struct {
@@ -81,7 +86,7 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 	budget := l.Policy.RetryMax + 1
 	var wait time.Duration
 	if outcome.Skipped == "" {
-		budget--
+		budget -= 1 - outcome.Free
 		pending = l.settle(ctx, pending, outcome)
 		wait = outcome.After.Duration()
 	}
@@ -90,18 +95,22 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 		if workflow.Sleep(ctx, wait) != nil {
 			break
 		}
+		if workflow.GetInfo(ctx).GetCurrentHistorySize() > maxHistory {
+			l.fail(pending, "history full", "its workflow's history is full: replay it, and it goes on in a new one")
+			break
+		}
 		outcome, cancelled := l.attemptQueued(ctx, pending, budget)
 		if cancelled {
 			break
 		}
 		if outcome.Skipped != "" {
 			// No attempt was made now, so none is used up; those that Temporal made before are.
-			budget -= outcome.Made
+			budget -= max(outcome.Made, 0)
 			l.count(outcome)
 			wait = max(l.Policy.Backoff.Duration(), time.Millisecond)
 			continue
 		}
-		budget -= max(outcome.Made, 1)
+		budget -= max(outcome.Made-max(outcome.Free, 0), 1)
 		pending = l.settle(ctx, pending, outcome)
 		wait = outcome.After.Duration()
 	}
@@ -113,8 +122,12 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 
 // count adds the attempts of an activity to the leg's log.
 func (l *leg) count(outcome activities.Outcome) {
-	l.made += outcome.Made
-	l.attempts = activities.LastAttempts(append(l.attempts, outcome.Attempts...))
+	l.made += max(outcome.Made, 0)
+	for _, attempt := range activities.LastAttempts(outcome.Attempts) {
+		attempt.Label, attempt.Cause = clip(attempt.Label, attempt.Cause)
+		l.attempts = append(l.attempts, attempt)
+	}
+	l.attempts = activities.LastAttempts(l.attempts)
 }
 
 // settle ends the leg for what was delivered or failed for good, and returns what is to be tried
@@ -148,10 +161,21 @@ func (l *leg) settle(ctx workflow.Context, pending []int, outcome activities.Out
 	return again
 }
 
+// fail notes why results were not delivered.
 func (l *leg) fail(positions []int, label, cause string) {
+	label, cause = clip(label, cause)
 	for _, position := range positions {
 		l.ends[position].label, l.ends[position].cause = label, cause
 	}
+}
+
+// clip bounds what a worker, perhaps a foreign one, has said: the label is a search attribute, and the
+// cause stands in receipts and dead letters.
+func clip(label, cause string) (string, string) {
+	if label == "" {
+		label = "error"
+	}
+	return activities.Clip(label, 100), activities.Clip(cause, 1<<10)
 }
 
 // over ends the leg for these results.
@@ -178,7 +202,7 @@ func (l *leg) parkAll(ctx workflow.Context, positions []int) {
 }
 
 func (l *leg) input(pending []int) activities.DeliverInput {
-	in := activities.DeliverInput{Sink: l.Sink, Kind: l.Kind, First: l.first, Policy: l.Policy, Made: l.made}
+	in := activities.DeliverInput{Sink: l.Sink, Kind: l.Kind, First: l.first, Policy: l.Policy, Made: l.made, Before: l.before}
 	for _, position := range pending {
 		r := l.results[position]
 		in.Batch = append(in.Batch, activities.Item{DeliveryID: consign.DeliveryID(r.Source, r.ID, l.Sink), Result: r})
@@ -191,7 +215,7 @@ func (l *leg) attemptInline(ctx workflow.Context, pending []int) activities.Outc
 	if l.Policy.BestEffort {
 		in.Leg = workflow.GetInfo(ctx).WorkflowExecution.RunID
 	}
-	ctx = workflow.WithLocalActivityOptions(ctx, inlineOptions(l.Policy, summary(l.Leg)))
+	ctx = workflow.WithLocalActivityOptions(ctx, inlineOptions(summary(l.Leg)))
 	var outcome activities.Outcome
 	err := workflow.ExecuteLocalActivity(ctx, consign.DeliverActivity, in).Get(ctx, &outcome)
 	switch {
@@ -200,14 +224,14 @@ func (l *leg) attemptInline(ctx workflow.Context, pending []int) activities.Outc
 	case temporal.IsCanceledError(err):
 		return activities.Outcome{Skipped: "cancelled"}
 	}
-	return outcomeOf(err, pending, 1, l.made)
+	return outcomeOf(err, pending, 1, l.before+l.made)
 }
 
 // leaveGate tells the gate of a best-effort sink that the leg is over.
 func (l *leg) leaveGate(ctx workflow.Context) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	in := activities.DeliverInput{Sink: l.Sink, Leg: workflow.GetInfo(ctx).WorkflowExecution.RunID, Settle: true}
-	ctx = workflow.WithLocalActivityOptions(ctx, inlineOptions(l.Policy, summary(l.Leg)))
+	ctx = workflow.WithLocalActivityOptions(ctx, inlineOptions(summary(l.Leg)))
 	_ = workflow.ExecuteLocalActivity(ctx, consign.DeliverActivity, in).Get(ctx, nil)
 }
 
@@ -219,13 +243,13 @@ func (l *leg) attemptQueued(ctx workflow.Context, pending []int, budget int) (ou
 	if l.pacer.admit(ctx, size) != nil {
 		return outcome, true
 	}
-	ctx = workflow.WithActivityOptions(ctx, queuedOptions(l.Leg, l.name, budget))
+	ctx = workflow.WithActivityOptions(ctx, queuedOptions(l.Leg, l.name, len(pending), budget))
 	err := workflow.ExecuteActivity(ctx, consign.DeliverActivity, l.input(pending)).Get(ctx, &outcome)
 	switch {
 	case err == nil:
 		return outcome, false
-	case temporal.IsCanceledError(err):
+	case temporal.IsCanceledError(err) && ctx.Err() != nil:
 		return outcome, true
 	}
-	return outcomeOf(err, pending, budget, l.made), false
+	return outcomeOf(err, pending, budget, l.before+l.made), false
 }

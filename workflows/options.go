@@ -18,10 +18,10 @@ func routeOptions() workflow.LocalActivityOptions {
 	}
 }
 
-func inlineOptions(p activities.Policy, summary string) workflow.LocalActivityOptions {
+func inlineOptions(summary string) workflow.LocalActivityOptions {
 	return workflow.LocalActivityOptions{
 		// The activity ends by itself before; this is for a sink that does not heed its context.
-		StartToCloseTimeout: min(p.Timeout.Duration(), activities.InlineLimit) + time.Second,
+		StartToCloseTimeout: activities.InlineLimit + time.Second,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 		Summary:             summary,
 	}
@@ -29,14 +29,14 @@ func inlineOptions(p activities.Policy, summary string) workflow.LocalActivityOp
 
 // queuedOptions are those of the activity that a person watches in the Web UI. name distinguishes it
 // from others to the same sink in the same workflow; empty, the sink's name is used.
-func queuedOptions(to activities.Leg, name string, attempts int) workflow.ActivityOptions {
+func queuedOptions(to activities.Leg, name string, results, attempts int) workflow.ActivityOptions {
 	if name == "" {
 		name = to.Sink
 	}
 	return workflow.ActivityOptions{
 		ActivityID:          name,
 		TaskQueue:           consign.SinkQueue(to.Sink),
-		StartToCloseTimeout: activities.QueuedLimit(to.Policy),
+		StartToCloseTimeout: activities.QueuedLimit(to.Policy, results),
 		RetryPolicy:         retryPolicy(to.Policy, attempts),
 		Summary:             summary(to),
 	}
@@ -52,9 +52,11 @@ func retryPolicy(p activities.Policy, attempts int) *temporal.RetryPolicy {
 	}
 }
 
-// unlimited is for what must succeed in the end: parking.
-func unlimited() workflow.ActivityOptions {
+// unlimited is for what must succeed in the end. id must not be the name of a sink, which is the id of
+// its queued attempt: a space in it sees to that.
+func unlimited(id string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
+		ActivityID:          id,
 		StartToCloseTimeout: 30 * time.Second,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
 	}

@@ -34,9 +34,6 @@ func outcomeOf(err error, pending []int, made, before int) activities.Outcome {
 			outcome.Attempts = log
 		}
 	}
-	if label == "" {
-		label = "error"
-	}
 	outcome.Made = made
 	for i := range pending {
 		outcome.Failures = append(outcome.Failures, activities.Failed{Index: i, Label: label, Cause: cause, Permanent: permanent})

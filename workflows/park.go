@@ -31,12 +31,15 @@ func parkLeg(ctx workflow.Context, l *leg, positions []int, n int) string {
 		Made:       l.made,
 	}
 	size := 0
+	for _, attempt := range l.attempts {
+		size += len(attempt.Cause) + len(attempt.Label) + 128
+	}
 	for _, position := range positions {
 		record.Results = append(record.Results, l.results[position])
 		size += sizeOf(l.results[position])
 	}
 	_ = l.pacer.admit(ctx, size)
-	options := unlimited()
+	options := unlimited(fmt.Sprintf("park %s %d", l.Sink, n))
 	options.Summary = fmt.Sprintf("dead letter of %s", l.Sink)
 	ctx = workflow.WithActivityOptions(ctx, options)
 	record.ParkedAt = workflow.Now(ctx)

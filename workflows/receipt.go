@@ -1,9 +1,10 @@
 package workflows
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
 	"github.com/consign-dev/consign/config"
 )
 
@@ -17,36 +18,51 @@ func (d *delivery) receipt() consign.Receipt {
 		}
 		r.Legs = append(r.Legs, leg)
 	}
-	outcome := consign.Unmatched
-	switch d.routed.Unmatched {
-	case config.UnmatchedPark:
+	if d.routed.Unmatched == config.UnmatchedPark {
 		return r // they stand in the leg to the sink name _none
-	case config.UnmatchedReject:
-		outcome = consign.Rejected
-	case config.UnmatchedAck:
 	}
 	for _, i := range d.routed.Unrouted {
-		r.Unrouted = append(r.Unrouted, consign.Unrouted{Index: i, Outcome: outcome})
+		r.Unrouted = append(r.Unrouted, consign.Unrouted{Index: i, Outcome: unroutedOutcome(d.routed.Unmatched)})
 	}
 	return r
 }
 
+// receiptOf is the receipt of one result whose legs are all over, as its ack carries it.
+func (d *delivery) receiptOf(i int) consign.Receipt {
+	r := consign.Receipt{Results: 1, Legs: []consign.LegReceipt{}, Ack: consign.AckSent}
+	for _, l := range d.legs {
+		position, gets := slices.BinarySearch(l.indexes, i)
+		if !gets {
+			continue
+		}
+		e := l.ends[position]
+		r.Legs = append(r.Legs, consign.LegReceipt{
+			Sink: l.Sink, Kind: l.Kind, Outcome: e.outcome, Attempts: l.made, Cause: e.cause, DeadLetter: e.deadLetter,
+		})
+	}
+	if _, unrouted := slices.BinarySearch(d.routed.Unrouted, i); unrouted && d.routed.Unmatched != config.UnmatchedPark {
+		r.Unrouted = []consign.Unrouted{{Outcome: unroutedOutcome(d.routed.Unmatched)}}
+	}
+	return r
+}
+
+func unroutedOutcome(u config.Unmatched) consign.Outcome {
+	if u == config.UnmatchedReject {
+		return consign.Rejected
+	}
+	return consign.Unmatched
+}
+
 // receipt of one leg: the commonest outcome, and the others by index.
 func (l *leg) receipt() consign.LegReceipt {
+	counts := map[consign.Outcome]int{}
+	for _, e := range l.ends {
+		counts[e.outcome]++
+	}
 	var common end
-	most := 0
-	for _, candidate := range l.ends {
-		n := 0
-		for _, other := range l.ends {
-			if other.outcome == candidate.outcome {
-				n++
-			}
-		}
-		if n > most {
-			common, most = candidate, n
-		}
-		if most == len(l.ends) {
-			break
+	for _, e := range l.ends { // not over the map, whose order is not the same in a replay
+		if counts[e.outcome] > counts[common.outcome] || common.outcome == "" {
+			common = e
 		}
 	}
 	r := consign.LegReceipt{
@@ -61,7 +77,7 @@ func (l *leg) receipt() consign.LegReceipt {
 		}
 		exception := consign.Exception{Index: l.indexes[position], Outcome: e.outcome, DeadLetter: e.deadLetter}
 		if e.outcome == consign.Parked {
-			exception.Cause = strings.ToValidUTF8(e.cause[:min(len(e.cause), maxExceptionCause)], "")
+			exception.Cause = activities.Clip(e.cause, maxExceptionCause)
 		}
 		r.Except = append(r.Except, exception)
 	}
