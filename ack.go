@@ -35,6 +35,15 @@ func (e Entry) checkAck() error {
 	return nil
 }
 
+// Equal tells whether both targets are the same place.
+func (t AckTarget) Equal(other AckTarget) bool {
+	return same(t.Signal, other.Signal) && same(t.HTTP, other.HTTP)
+}
+
+func same[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
 // Check says what is wrong with a target, if anything. It never prints a URL, which may hold a
 // secret.
 func (t AckTarget) Check() error {

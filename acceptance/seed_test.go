@@ -273,7 +273,7 @@ func TestA9_ExhaustedRetries_AreHeldWithResultCauseAndAttempts(t *testing.T) {
 	record := s.record(receipt.Legs[0].DeadLetter)
 	require.Equal(t, "one", record.Sink)
 	require.Equal(t, "refused for the 4. time", record.Cause)
-	require.True(t, string(record.Results[0].Data) == `{"b":"<&>"}`, "%s", record.Results[0].Data)
+	require.Equal(t, `{"b":"<&>"}`, string(record.Results[0].Data)) //nolint:testifylint // the bytes, not what they mean
 	require.Equal(t, consign.WorkflowID("test", "a"), record.WorkflowID)
 	require.Equal(t, 4, record.Made)
 	for i, attempt := range record.Attempts {

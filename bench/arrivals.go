@@ -28,8 +28,8 @@ type arrival struct {
 	gone map[string]bool // sinks that hold it
 }
 
-func newArrivals(sinks ...string) *arrivals {
-	return &arrivals{sinks: sinks, pending: map[string]*arrival{}, changed: make(chan struct{}, 1)}
+func newArrivals(names ...string) *arrivals {
+	return &arrivals{sinks: names, pending: map[string]*arrival{}, changed: make(chan struct{}, 1)}
 }
 
 // expect returns the id for a result that was due to be submitted then.

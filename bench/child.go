@@ -64,7 +64,8 @@ func (r *receiver) counts(ctx context.Context) (counts, error) {
 		return taken, fmt.Errorf("asking the receiver: %w", err)
 	}
 	defer response.Body.Close()
-	return taken, json.NewDecoder(response.Body).Decode(&taken)
+	err = json.NewDecoder(response.Body).Decode(&taken)
+	return taken, err
 }
 
 // await returns once the receiver has taken this much more than before; an error when it has not in 10

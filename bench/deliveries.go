@@ -70,14 +70,14 @@ func (b *bench) alternate(ctx context.Context, s subject, report *Report) error 
 			}
 		}
 	}
-	report.Floor, report.Single = floor.floor(), single.single(floor)
+	report.Floor, report.Single = floor.floor(), single.single(&floor)
 	if report.Single != nil {
 		report.Single.QueuedShare = rounded(s.attempts.queuedShare())
 	}
 	if !b.wants("alone") {
 		return nil
 	}
-	b.say("alone: one in flight")
+	b.sayf("alone: one in flight")
 	alone, err := closedLoop(ctx, b.results, 1, s.deliver)
 	if err != nil {
 		return fmt.Errorf("alone: %w", err)
@@ -92,7 +92,7 @@ func (b *bench) round(ctx context.Context, number int, figure string, n int, to 
 	if err != nil {
 		return fmt.Errorf("%s, round %d: %w", figure, number+1, err)
 	}
-	b.say("%-6s round %d of %d: %.0f/s, %.1f ms of CPU each", figure, number+1, b.rounds, lap.perSecond, milliseconds(lap.cpu))
+	b.sayf("%-6s round %d of %d: %.0f/s, %.1f ms of CPU each", figure, number+1, b.rounds, lap.perSecond, milliseconds(lap.cpu))
 	to.add(lap)
 	return nil
 }

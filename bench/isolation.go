@@ -92,7 +92,7 @@ func (b *bench) isolated(ctx context.Context, name, url string) (p95 time.Durati
 	})
 	took := watch.took()
 	p95 = percentile(took, 95)
-	b.say("isolation, %s: p50 %.1f ms, p95 %.1f ms, %.1f ms of CPU each", name,
+	b.sayf("isolation, %s: p50 %.1f ms, p95 %.1f ms, %.1f ms of CPU each", name,
 		milliseconds(percentile(took, 50)), milliseconds(p95), milliseconds(used)/float64(max(len(took), 1)))
 	return p95, err
 }

@@ -56,5 +56,5 @@ const tmpfs = 0x01021994
 
 func inMemory(dir string) bool {
 	var stat syscall.Statfs_t
-	return syscall.Statfs(dir, &stat) == nil && int64(stat.Type) == tmpfs
+	return syscall.Statfs(dir, &stat) == nil && int64(stat.Type) == tmpfs //nolint:unconvert // other platforms have another type here
 }

@@ -54,8 +54,8 @@ func measure(ctx context.Context, o options) (report Report, err error) {
 	return report, nil
 }
 
-// say reports progress.
-func (b *bench) say(format string, args ...any) {
+// sayf reports progress.
+func (b *bench) sayf(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%6.1fs  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
 }
 

@@ -97,16 +97,16 @@ func (s *series) add(l lap) {
 	s.took = append(s.took, l.took...)
 }
 
-func (s series) p50() float64 { return milliseconds(percentile(s.took, 50)) }
+func (s *series) p50() float64 { return milliseconds(percentile(s.took, 50)) }
 
-func (s series) floor() *Floor {
+func (s *series) floor() *Floor {
 	if len(s.rates) == 0 {
 		return nil
 	}
 	return &Floor{WorkflowsPerSecond: median(s.rates), Min: slices.Min(s.rates), Max: slices.Max(s.rates), P50: s.p50(), CPU: median(s.cpu)}
 }
 
-func (s series) single(floor series) *Single {
+func (s *series) single(floor *series) *Single {
 	if len(s.rates) == 0 {
 		return nil
 	}
@@ -123,7 +123,7 @@ func (s series) single(floor series) *Single {
 	return single
 }
 
-func (s series) plain() *Plain {
+func (s *series) plain() *Plain {
 	if len(s.rates) == 0 {
 		return nil
 	}

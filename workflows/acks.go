@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -54,7 +53,7 @@ func (a *acks) add(ctx workflow.Context, d *delivery, i int, target consign.AckT
 		return
 	}
 	for _, other := range a.targets[i] {
-		if reflect.DeepEqual(other, target) {
+		if other.Equal(target) {
 			return
 		}
 	}
