@@ -149,7 +149,10 @@ func (w *Worker) main(acts *activities.Activities) sdk.Worker {
 		MaxConcurrentActivityTaskPollers: 4,
 		WorkerStopTimeout:                w.options.Drain,
 		DisableRegistrationAliasing:      true,
-		OnFatalError:                     func(err error) { w.log.Error("worker failed", zap.Error(err)) },
+		// A consignment of a thousand results takes longer than the SDK's 1 s on a machine that is busy. A
+		// task that is broken off is made again, inline attempts and all; it has 10 s on the server.
+		DeadlockDetectionTimeout: 5 * time.Second,
+		OnFatalError:             func(err error) { w.log.Error("worker failed", zap.Error(err)) },
 	})
 	worker.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: consign.DeliverWorkflow})
 	worker.RegisterWorkflowWithOptions(workflows.DeadLetter, workflow.RegisterOptions{Name: consign.DeadLetterWorkflow})
