@@ -1,0 +1,108 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
+	"github.com/consign-dev/consign/config"
+)
+
+// replay delivers once more what is held, by a fresh leg with the old identity and a full budget,
+// and holds what fails again. It delivers only by ordinary activities, since a signal makes a local
+// one run again.
+func (d *deadLetter) replay(ctx workflow.Context) {
+	d.record.State = stateReplaying
+	d.record.Replays++
+	d.upsert(ctx, consign.StateRetrying)
+	legs, err := d.route(ctx)
+	if err != nil || len(legs) == 0 {
+		d.park(ctx, "unknown sink", d.nowhere(err))
+		return
+	}
+	over := workflow.NewWaitGroup(ctx)
+	for _, l := range legs {
+		over.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer over.Done()
+			l.run(ctx)
+		})
+	}
+	always, _ := workflow.NewDisconnectedContext(ctx)
+	over.Wait(always)
+	if len(d.pending) == 0 {
+		d.end(ctx, consign.StateReplayed)
+		return
+	}
+	last := d.failed[d.pending[len(d.pending)-1]]
+	if last.label == "" {
+		last = end{label: "unmatched", cause: d.nowhere(nil)}
+	}
+	d.park(ctx, last.label, last.cause)
+}
+
+// park holds what is left after a replay that failed.
+func (d *deadLetter) park(ctx workflow.Context, label, cause string) {
+	var left []consign.Result
+	for _, position := range d.pending {
+		left = append(left, d.record.Results[position])
+	}
+	d.record.Results = left
+	d.record.Label, d.record.Cause = label, cause
+	d.record.State = consign.StateParked
+	_ = workflow.UpsertTypedSearchAttributes(ctx,
+		temporal.NewSearchAttributeKeyKeyword(consign.StateAttribute).ValueSet(consign.StateParked),
+		temporal.NewSearchAttributeKeyKeyword(consign.CauseAttribute).ValueSet(label))
+	_ = workflow.UpsertMemo(ctx, map[string]any{consign.HeaderMemo: d.record.Header()})
+}
+
+func (d *deadLetter) nowhere(err error) string {
+	switch {
+	case err != nil:
+		return "routing for the replay failed: " + messageOf(err)
+	case d.record.Sink == config.NoSink:
+		return "still no sink wants this result"
+	}
+	return fmt.Sprintf("sink %q is not configured any more: configure it, or an alias for it, and replay again", d.record.Sink)
+}
+
+// route asks for the sink's settings of today. What no sink wanted is routed again.
+func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
+	d.pending = make([]int, len(d.record.Results))
+	for i := range d.pending {
+		d.pending[i] = i
+	}
+	d.failed = make([]end, len(d.record.Results))
+	in := activities.RouteInput{Sink: d.record.Sink}
+	unrouted := d.record.Sink == config.NoSink
+	if unrouted {
+		in = activities.RouteInput{Results: d.record.Results}
+	}
+	var route activities.Route
+	if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, unlimited(fmt.Sprintf("route %d", d.record.Replays))), consign.RouteActivity, in).Get(ctx, &route); err != nil {
+		return nil, err
+	}
+	var legs []*leg
+	for _, to := range route.Legs {
+		l := &leg{Leg: to, first: workflow.Now(ctx), pacer: &d.pacer, indexes: to.Results}
+		if unrouted {
+			l.host = &rerouted{d}
+		} else {
+			l.host = &held{d}
+			l.before = d.record.Made
+		}
+		if len(l.indexes) == 0 {
+			l.indexes = slices.Clone(d.pending)
+		}
+		for _, i := range l.indexes {
+			l.results = append(l.results, d.record.Results[i])
+		}
+		l.begin()
+		legs = append(legs, l)
+	}
+	return legs, nil
+}
