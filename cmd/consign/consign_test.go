@@ -121,7 +121,7 @@ func TestDeadLetters_FromParkedToReplayedAndDiscarded(t *testing.T) {
 
 	shown := u.run(t, "", "dlq", "show", ids[0])
 	require.Equal(t, 0, shown.code)
-	for _, part := range []string{"hook (webhook)", "http 400", "1 attempt\n", "1 result\n"} {
+	for _, part := range []string{"hook (webhook)", "http 400", "1 attempt, of which these failed:\n", "1 result\n"} {
 		require.Contains(t, shown.out, part)
 	}
 	require.Contains(t, u.run(t, "", "dlq", "show", ids[0], "--data").out, `"data":`+data+"}\n")
