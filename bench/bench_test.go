@@ -31,7 +31,7 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 		t.Skip("starts five servers")
 	}
 	dir := diskDir(t)
-	o, err := parse([]string{"-n", "16", "-rounds", "2", "-c", "4", "-isolation", "1s", "-data-dir", dir})
+	o, err := parse([]string{"-n", "16", "-rounds", "2", "-c", "4", "-isolation", "2s", "-rate", "5", "-data-dir", dir})
 	require.NoError(t, err)
 	report, err := measure(t.Context(), o)
 	require.NoError(t, err)

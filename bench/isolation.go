@@ -18,8 +18,6 @@ import (
 )
 
 const (
-	// isolationRate is how many results are submitted each second.
-	isolationRate = 50
 	// settling is what is left out at the start of each run. An attempt that never gets an answer is over
 	// after 10 seconds, the default timeout, so five failures in a row have opened the circuit by then.
 	settling = 15 * time.Second
@@ -47,7 +45,7 @@ func (b *bench) isolation(ctx context.Context) (*Isolation, error) {
 		return nil, fmt.Errorf("a webhook that never answers: %w", err)
 	}
 	return &Isolation{
-		PerSecond: isolationRate, SecondsLeftOut: settling.Seconds(), SecondsMeasured: b.options.isolation.Seconds(),
+		PerSecond: b.options.rate, SecondsLeftOut: settling.Seconds(), SecondsMeasured: b.options.isolation.Seconds(),
 		Quiet: milliseconds(quiet), Refusing: milliseconds(refused), Hanging: milliseconds(hanging),
 		RefusingRatio: rounded(float64(refused) / float64(quiet)), HangingRatio: rounded(float64(hanging) / float64(quiet)),
 	}, nil
@@ -72,7 +70,7 @@ func (b *bench) isolated(ctx context.Context, name, url string) (p95 time.Durati
 				_, err := c.Submit(ctx, consign.Result{Source: "bench", ID: id, Type: "detection", Data: payload(0)})
 				return err
 			}
-			if err := paced(ctx, isolationRate, settling, submit); err != nil {
+			if err := paced(ctx, b.options.rate, settling, submit); err != nil {
 				return err
 			}
 			if open := circuitOpen(working.Registry(), "alerts"); open != (name != "quiet") {
@@ -83,7 +81,7 @@ func (b *bench) isolated(ctx context.Context, name, url string) (p95 time.Durati
 			}
 			watch.forget()
 			used = cpuTime()
-			if err := paced(ctx, isolationRate, b.options.isolation, submit); err != nil {
+			if err := paced(ctx, b.options.rate, b.options.isolation, submit); err != nil {
 				return err
 			}
 			used = cpuTime() - used

@@ -42,6 +42,7 @@ type options struct {
 	rounds    int
 	inFlight  int
 	isolation time.Duration
+	rate      int
 	only      []string
 	dataDir   string
 	json      bool
@@ -63,6 +64,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 12, "rounds of each figure, of which the median is reported; many short ones cancel what else the machine does")
 	flags.IntVar(&o.inFlight, "c", 64, "results in flight")
 	flags.DurationVar(&o.isolation, "isolation", 20*time.Second, "length of each of the three isolation runs, beyond the time left out")
+	flags.IntVar(&o.rate, "rate", 50, "results a second in the isolation runs")
 	flags.StringVar(&only, "only", "", "figures to measure, separated by commas: "+strings.Join(figures(), ", ")+" (default all)")
 	flags.StringVar(&o.dataDir, "data-dir", "", "directory on a real disk; what is written there is removed at the end (default: one for temporary files)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object instead of a table")
@@ -73,8 +75,8 @@ func parse(args []string) (options, error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("%q: only flags are taken, see -help", flags.Arg(0))
 	}
-	if o.results < 4 || o.rounds < 1 || o.inFlight < 1 || o.isolation < time.Second {
-		return o, errors.New("-n must be at least 4, -rounds and -c at least 1, -isolation at least 1s")
+	if o.results < 4 || o.rounds < 1 || o.inFlight < 1 || o.isolation < time.Second || o.rate < 1 {
+		return o, errors.New("-n must be at least 4, -rounds, -c and -rate at least 1, -isolation at least 1s")
 	}
 	for name := range strings.SplitSeq(only, ",") {
 		if name = strings.TrimSpace(name); name == "" {
