@@ -1,0 +1,56 @@
+package workflows_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
+	"github.com/consign-dev/consign/workflows"
+)
+
+func letter() activities.DeadLetterInput {
+	return activities.DeadLetterInput{Record: consign.Record{
+		ID: "dead-letter/slack/x/1", Sink: "slack", Results: []consign.Result{{Source: "test", ID: "a", Data: []byte(`{}`)}},
+	}}
+}
+
+func TestDeadLetter_LongHistory_GoesOnInANewRun_WithItsRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slack(0))
+	w.SetContinueAsNewSuggested(true)
+	w.deliver = func(context.Context, activities.DeliverInput) (activities.Outcome, error) {
+		return activities.Outcome{}, temporal.NewNonRetryableApplicationError("no", "http 400", nil)
+	}
+	w.RegisterDelayedCallback(func() { w.SignalWorkflow(consign.ReplaySignal, consign.ReplayRequest{By: "ann"}) }, time.Minute)
+	w.ExecuteWorkflow(workflows.DeadLetter, letter())
+	var again *workflow.ContinueAsNewError
+	require.ErrorAs(t, w.GetWorkflowError(), &again)
+	var next activities.DeadLetterInput
+	require.NoError(t, consign.DataConverter().FromPayloads(again.Input, &next))
+	require.Len(t, next.Record.Results, 1)
+	require.Equal(t, 1, next.Record.Replays)
+	require.Equal(t, "no", next.Record.Cause)
+}
+
+func TestDeadLetter_LongHistory_CarriesOutAnOrderThatCameInTheMeantime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slack(5))
+	w.SetContinueAsNewSuggested(true)
+	w.deliver = func(context.Context, activities.DeliverInput) (activities.Outcome, error) {
+		return activities.Outcome{}, temporal.NewApplicationError("busy", "http 500")
+	}
+	w.RegisterDelayedCallback(func() { w.SignalWorkflow(consign.ReplaySignal, consign.ReplayRequest{}) }, time.Minute)
+	w.RegisterDelayedCallback(func() { w.SignalWorkflow(consign.DiscardSignal, consign.DiscardRequest{Reason: "enough"}) }, time.Minute+2*time.Second)
+	w.ExecuteWorkflow(workflows.DeadLetter, letter())
+	require.NoError(t, w.GetWorkflowError())
+	var record consign.Record
+	require.NoError(t, w.GetWorkflowResult(&record))
+	require.Equal(t, consign.StateDiscarded, record.State)
+	require.Equal(t, "enough", record.Reason)
+}
