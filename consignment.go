@@ -42,6 +42,9 @@ type Ack struct {
 	Receipt Receipt `json:"receipt"`
 }
 
+// Encode returns the ack as JSON, as it is posted. The receipt's text stays as it is.
+func (a Ack) Encode() ([]byte, error) { return marshal(a) }
+
 // FirstAttemptsRequest is the argument of the update "first_attempts". All of it is optional.
 type FirstAttemptsRequest struct {
 	// Digest of the data that the caller holds: another one than the workflow's is refused.

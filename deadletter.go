@@ -80,6 +80,10 @@ type Header struct {
 	Type    string `json:"type,omitempty"`
 }
 
+// Encode returns the record as one line of JSON without its newline. The bytes of the results' data
+// stay as they are.
+func (r Record) Encode() ([]byte, error) { return marshal(r) }
+
 // Header of the record. Its cause is cut to 200 bytes.
 func (r Record) Header() Header {
 	h := Header{Sink: r.Sink, Kind: r.Kind, Label: r.Label, Cause: r.Cause, ParkedAt: r.ParkedAt, Made: r.Made, Results: len(r.Results)}

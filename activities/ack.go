@@ -1,9 +1,7 @@
 package activities
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -65,19 +63,11 @@ func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
 		if a.Acks == nil {
 			return errors.New("this worker cannot send acks over HTTP")
 		}
-		body, err := encode(in.Ack)
+		body, err := in.Ack.Encode()
 		if err != nil {
 			return sinks.Permanent(err)
 		}
 		return a.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, body, nil)
 	}
 	return sinks.Permanent(errors.New("the ack target names neither a signal nor a URL"))
-}
-
-func encode(value any) ([]byte, error) {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(value)
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), err
 }

@@ -147,7 +147,8 @@ func (d *deadLetter) upsert(ctx workflow.Context, state string) {
 
 // tell delivers the record to a sink named under dead_letters.also_to.
 func (d *deadLetter) tell(ctx workflow.Context, to activities.Leg) {
-	data, err := encodeRecord(d.record)
+	//workflowcheck:ignore the same struct gives the same bytes; what the check follows is reflection
+	data, err := d.record.Encode()
 	if err != nil {
 		d.record.AlsoTo = append(d.record.AlsoTo, consign.LegReceipt{Sink: to.Sink, Kind: to.Kind, Outcome: consign.Dropped, Cause: err.Error()})
 		return

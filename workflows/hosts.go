@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
@@ -57,15 +55,3 @@ type unheld struct{}
 func (unheld) retrying(workflow.Context)                 {}
 func (unheld) park(workflow.Context, *leg, []int) string { return "" }
 func (unheld) legOver(_ workflow.Context, _ *leg, _ int) {}
-
-// encodeRecord keeps the bytes of the results' data.
-func encodeRecord(r consign.Record) (json.RawMessage, error) {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	//workflowcheck:ignore the same struct gives the same bytes; what the check follows is reflection
-	if err := encoder.Encode(r); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(buffer.Bytes()), nil
-}
