@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain lets this binary be the receiver that a run under test starts.
+// TestMain lets this binary be the other processes that a run under test starts.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == receiverFlag {
-		if err := receive(context.Background(), os.Stdin, os.Stdout); err != nil {
+	if len(os.Args) > 1 && (os.Args[1] == receiverFlag || os.Args[1] == hostFlag) {
+		if err := play(context.Background(), os.Args[1:]); err != nil {
 			os.Exit(1)
 		}
 		return
@@ -44,6 +44,8 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 	require.InEpsilon(t, report.Single.ResultsPerSecond/report.Plain.ResultsPerSecond, report.SingleVsPlain, 0.01)
 	require.Positive(t, report.Isolation.RefusingRatio)
 	require.Positive(t, report.Isolation.HangingRatio)
+	require.Positive(t, report.Resident.Idle)
+	require.GreaterOrEqual(t, report.Resident.Saturated, report.Resident.Idle/2)
 
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
@@ -59,7 +61,7 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 func TestParse_OfAWrongFlag_SaysWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	_, err := parse([]string{"-only", "floor,duble"})
-	require.EqualError(t, err, `-only "duble": there is no such figure: floor, single, alone, plain, isolation are`)
+	require.EqualError(t, err, `-only "duble": there is no such figure: floor, single, alone, plain, isolation, resident are`)
 	_, err = parse([]string{"-n", "0"})
 	require.ErrorContains(t, err, "-n must be at least 4")
 	_, err = parse([]string{"floor"})

@@ -22,6 +22,8 @@
 //   - isolation: at a fixed rate, the 95th percentile from Submit until the file and the pipe hold the
 //     result, while the webhook works, refuses connections, or accepts and never answers. What was
 //     submitted in the first seconds is left out, since the figure is about an open circuit.
+//   - resident: the most memory of server, Web UI and worker in one process, as `consign up` runs them:
+//     idle, at 100 results a second, and saturated, while another process submits. Linux alone.
 //
 // Every result is counted at the file, the receiver and the pipe; a run in which one is missing fails.
 // Servers write to a real disk (SQLite, WAL, synchronous=FULL; the plain one as start-dev does). What was

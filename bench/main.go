@@ -15,18 +15,18 @@ import (
 	"time"
 )
 
-// receiverFlag makes this program the receiver that the sinks of another one deliver to.
-const receiverFlag = "-receiver"
+// Flags by which this program runs itself as another process.
+const (
+	// receiverFlag makes it the receiver that the sinks of another one deliver to.
+	receiverFlag = "-receiver"
+	// hostFlag makes it server and worker, with a directory and the URL of a receiver behind it.
+	hostFlag = "-host"
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var err error
-	if len(os.Args) == 2 && os.Args[1] == receiverFlag {
-		err = receive(ctx, os.Stdin, os.Stdout)
-	} else {
-		err = run(ctx, os.Args[1:])
-	}
+	err := play(ctx, os.Args[1:])
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
@@ -34,6 +34,17 @@ func main() {
 		stop()
 		os.Exit(1) //nolint:gocritic // the deferred stop was just called
 	}
+}
+
+// play is one of the processes, or the run itself.
+func play(ctx context.Context, args []string) error {
+	switch {
+	case len(args) == 1 && args[0] == receiverFlag:
+		return receive(ctx, os.Stdin, os.Stdout)
+	case len(args) == 3 && args[0] == hostFlag:
+		return host(ctx, os.Stdin, os.Stdout, args[1], args[2])
+	}
+	return run(ctx, args)
 }
 
 // options of a run.
@@ -50,7 +61,7 @@ type options struct {
 }
 
 // figures lists what can be measured, in the order in which it is.
-func figures() []string { return []string{"floor", "single", "alone", "plain", "isolation"} }
+func figures() []string { return []string{"floor", "single", "alone", "plain", "isolation", "resident"} }
 
 func (o *options) wants(figure string) bool {
 	return len(o.only) == 0 || slices.Contains(o.only, figure)
@@ -63,7 +74,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.results, "n", 320, "results (and no-op workflows) in a round; plain takes a quarter")
 	flags.IntVar(&o.rounds, "rounds", 12, "rounds of each figure, of which the median is reported; many short ones cancel what else the machine does")
 	flags.IntVar(&o.inFlight, "c", 64, "results in flight")
-	flags.DurationVar(&o.isolation, "isolation", 20*time.Second, "length of each of the three isolation runs, beyond the time left out")
+	flags.DurationVar(&o.isolation, "isolation", 20*time.Second, "length of each of the three isolation runs, beyond the time left out, and of the paced run whose memory is measured")
 	flags.IntVar(&o.rate, "rate", 50, "results a second in the isolation runs")
 	flags.StringVar(&only, "only", "", "figures to measure, separated by commas: "+strings.Join(figures(), ", ")+" (default all)")
 	flags.StringVar(&o.dataDir, "data-dir", "", "directory on a real disk; what is written there is removed at the end (default: one for temporary files)")

@@ -51,6 +51,11 @@ func measure(ctx context.Context, o options) (report Report, err error) {
 			return report, fmt.Errorf("isolation: %w", err)
 		}
 	}
+	if o.wants("resident") {
+		if report.Resident, err = b.resident(ctx); err != nil {
+			return report, fmt.Errorf("resident: %w", err)
+		}
+	}
 	return report, nil
 }
 

@@ -19,6 +19,7 @@ type Report struct {
 	// SingleVsPlain is how many times as many results a second single does.
 	SingleVsPlain float64    `json:"single_vs_plain,omitempty"`
 	Isolation     *Isolation `json:"isolation,omitempty"`
+	Resident      *Resident  `json:"resident,omitempty"`
 }
 
 // Load is what was put on it.
@@ -82,6 +83,16 @@ type Isolation struct {
 	Hanging         float64 `json:"hanging_p95_ms"`
 	RefusingRatio   float64 `json:"refusing_ratio"`
 	HangingRatio    float64 `json:"hanging_ratio"`
+}
+
+// Resident is the most memory that server, Web UI and worker in one process were seen to have, in MB of
+// 10^6 bytes. It holds pages of the program itself, some 100 MB, which the system may drop.
+type Resident struct {
+	Idle          float64 `json:"idle_mb"`
+	PacedRate     int     `json:"paced_results_per_second"`
+	Paced         float64 `json:"paced_mb"`
+	SaturatedRate float64 `json:"saturated_results_per_second"`
+	Saturated     float64 `json:"saturated_mb"`
 }
 
 // series is the rounds of one figure.
@@ -170,6 +181,11 @@ func (r Report) table(to io.Writer) error {
 		fmt.Fprintf(t, "isolation: healthy sinks, faultless\tp95 %s\t%s\t\tat %d/s for %.0f s, the first %.0f s left out\n", ms(i.Quiet), floor, i.PerSecond, i.SecondsMeasured, i.SecondsLeftOut)
 		fmt.Fprintf(t, "isolation: beside one that refuses\tp95 %s\t%s\t\t%.2f of faultless\n", ms(i.Refusing), floor, i.RefusingRatio)
 		fmt.Fprintf(t, "isolation: beside one that hangs\tp95 %s\t%s\t\t%.2f of faultless\n", ms(i.Hanging), floor, i.HangingRatio)
+	}
+	if m := r.Resident; m != nil {
+		fmt.Fprintf(t, "resident: server and worker, idle\t%.0f MB\t%s\t\t\n", m.Idle, floor)
+		fmt.Fprintf(t, "resident: at %d/s\t%.0f MB\t%s\t\t\n", m.PacedRate, m.Paced, floor)
+		fmt.Fprintf(t, "resident: at %.0f/s, %d in flight\t%.0f MB\t%s\t\t\n", m.SaturatedRate, r.Load.InFlight, m.Saturated, floor)
 	}
 	return t.Flush()
 }

@@ -1,0 +1,17 @@
+// Command oracle proves, or refutes, that nothing is lost and nothing acked early whatever is killed:
+//
+//	go run ./bench/oracle                        # 20,000 results, 24 kills, 6 stops of 15 s
+//	go run ./bench/oracle -seed 7 -results 2000
+//	go run ./bench/oracle -plant ack-early       # a bug on purpose: it must be caught
+//
+// A submitter, two workers, a Temporal server and two receivers run as processes of their own. The
+// receivers fail, hang, refuse for good, take a result and answer 500, or take it and reset the
+// connection, as the seed has it. Each process in turn is killed with SIGKILL, or held by SIGSTOP, while
+// results are under way, and started again. In the end the receivers are healed and every dead letter
+// is replayed.
+//
+// Each process writes down what it did, fsynced before anyone hears of it: the submitter what it
+// submitted and which acks came, the receivers what they took. Only when all is over does the judge
+// compare these ledgers, the file sink's file and Temporal's own histories. See verdict for what it
+// looks for.
+package main

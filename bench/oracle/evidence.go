@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/consign-dev/consign"
+)
+
+// evidence is everything that the judge looks at. Times are in nanoseconds since 1970, results go by
+// their numbers.
+type evidence struct {
+	units     []unit
+	submitted map[int]int64
+	acks      map[int][]line
+	// takes of each sink, in the order in which they were written down.
+	takes map[string]map[int][]take
+	// torn are lines of that file that are no results.
+	torn []string
+	// parked is when a dead letter for a sink began that holds the result.
+	parked map[string]map[int]int64
+	// stories of workflows by the first result of their unit.
+	stories     map[int]*story
+	happened    []happening
+	stillParked int
+}
+
+// take is a result that a sink took. A line of the archive has no time, no id and no author: where it
+// ends tells when it was written.
+type take struct {
+	at       int64
+	end      int64
+	delivery string
+	by       int // the worker's process id
+	// spoiled says that the client was not told so.
+	spoiled bool
+	mangled bool
+}
+
+// story is what Temporal tells of a Deliver workflow.
+type story struct {
+	started, closed int64
+	// records are, for each sink, when outcomes of attempts came to stand in the history. Nil: it was
+	// not read, since nothing happened while the workflow was open.
+	records map[string][]int64
+}
+
+// sinkNames are those that take results, receivers first.
+func sinkNames() []string { return []string{hookName, deskName, archiveName} }
+
+const archiveName = "archive"
+
+// gather reads the ledgers, the archive and Temporal, when every process but the server is at rest.
+func gather(ctx context.Context, p *plan, happened []happening, temporal client.Client) (*evidence, error) {
+	e := &evidence{
+		units: p.units(), submitted: map[int]int64{}, acks: map[int][]line{},
+		takes: map[string]map[int][]take{archiveName: {}}, happened: happened,
+	}
+	lines, err := readLedger(p.path(submitterName + ledgerSuffix))
+	if err != nil {
+		return nil, err
+	}
+	first := map[int]unit{}
+	for _, u := range e.units {
+		first[u.first] = u
+	}
+	for _, l := range lines {
+		switch l.What { //nolint:exhaustive // the others are no evidence
+		case submitted:
+			for n := l.N; n < l.N+first[l.N].count; n++ {
+				e.submitted[n] = l.At
+			}
+		case acked:
+			e.acks[l.N] = append(e.acks[l.N], l)
+		}
+	}
+	for _, name := range []string{hookName, deskName} {
+		if e.takes[name], err = readTakes(p.path(name + ledgerSuffix)); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.readArchive(p.archive()); err != nil {
+		return nil, err
+	}
+	if e.parked, err = readParked(ctx, temporal); err != nil {
+		return nil, err
+	}
+	e.stories, err = readStories(ctx, temporal, e)
+	return e, err
+}
+
+func readTakes(path string) (map[int][]take, error) {
+	lines, err := readLedger(path)
+	if err != nil {
+		return nil, err
+	}
+	takes := map[int][]take{}
+	for _, l := range lines {
+		switch l.What { //nolint:exhaustive // a receiver writes no others
+		case taken:
+			takes[l.N] = append(takes[l.N], take{at: l.At, delivery: l.Delivery, by: l.By, spoiled: l.Answer.spoils(), mangled: l.Mangled})
+		case unheard:
+			// It is about the last take of this delivery: two at once are two attempts, both unheard.
+			all := takes[l.N]
+			if i := lastHeard(all); i >= 0 {
+				all[i].spoiled = true
+			}
+		}
+	}
+	return takes, nil
+}
+
+// lastHeard is the last take that is not spoiled.
+func lastHeard(all []take) int {
+	for i := range slices.Backward(all) {
+		if !all[i].spoiled {
+			return i
+		}
+	}
+	return -1
+}
+
+func (e *evidence) readArchive(path string) error {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	end := int64(0)
+	for raw := range bytes.Lines(text) {
+		end += int64(len(raw))
+		var got consign.Result
+		n := 0
+		err := json.Unmarshal(raw, &got)
+		if err == nil {
+			n, err = number(got.ID)
+		}
+		if err != nil || raw[len(raw)-1] != '\n' || string(got.Data) != string(result(n).Data) {
+			e.torn = append(e.torn, fmt.Sprintf("the archive's line that ends at byte %d: %.100q", end, raw))
+			continue
+		}
+		e.takes[archiveName][n] = append(e.takes[archiveName][n], take{end: end})
+	}
+	return nil
+}
+
+// disputed are units whose histories are needed: open when something happened, or delivered more than once.
+func (e *evidence) disputed(stories map[int]*story) []int {
+	found := map[int]bool{}
+	for _, u := range e.units {
+		for n := u.first; n < u.first+u.count; n++ {
+			for _, of := range e.takes {
+				found[u.first] = found[u.first] || len(of[n]) > 1
+			}
+		}
+		s := stories[u.first]
+		for _, h := range e.happened {
+			if s != nil && s.started <= h.To && s.closed >= h.From {
+				found[u.first] = true
+			}
+		}
+	}
+	maps.DeleteFunc(found, func(_ int, disputed bool) bool { return !disputed })
+	return slices.Sorted(maps.Keys(found))
+}

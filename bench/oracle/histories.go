@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
+)
+
+// executions are all workflows of a type. Visibility follows what happened by a moment, so the list is
+// read until it has stopped growing.
+func executions(ctx context.Context, temporal client.Client, kind string) ([]*workflowpb.WorkflowExecutionInfo, error) {
+	for before := -1; ; {
+		var all []*workflowpb.WorkflowExecutionInfo
+		request := &workflowservice.ListWorkflowExecutionsRequest{Query: "WorkflowType = '" + kind + "'", PageSize: 1000}
+		for {
+			page, err := temporal.ListWorkflow(ctx, request)
+			if err != nil {
+				return nil, fmt.Errorf("listing %s workflows: %w", kind, err)
+			}
+			all = append(all, page.GetExecutions()...)
+			if request.NextPageToken = page.GetNextPageToken(); len(request.NextPageToken) == 0 {
+				break
+			}
+		}
+		if len(all) == before {
+			return all, nil
+		}
+		before = len(all)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
+
+// readParked asks Temporal which results dead letters hold, or held, and since when.
+func readParked(ctx context.Context, temporal client.Client) (map[string]map[int]int64, error) {
+	all, err := executions(ctx, temporal, consign.DeadLetterWorkflow)
+	if err != nil {
+		return nil, err
+	}
+	parked := map[string]map[int]int64{}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for _, execution := range all {
+		group.Go(func() error {
+			id := execution.GetExecution()
+			events := temporal.GetWorkflowHistory(ctx, id.GetWorkflowId(), id.GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+			event, err := events.Next()
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", id.GetWorkflowId(), err)
+			}
+			var input activities.DeadLetterInput
+			if err := consign.DataConverter().FromPayloads(event.GetWorkflowExecutionStartedEventAttributes().GetInput(), &input); err != nil {
+				return fmt.Errorf("reading %s: %w", id.GetWorkflowId(), err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			of := parked[input.Record.Sink]
+			if of == nil {
+				of = map[int]int64{}
+				parked[input.Record.Sink] = of
+			}
+			for _, r := range input.Record.Results {
+				n, err := number(r.ID)
+				if err != nil || string(r.Data) != string(result(n).Data) {
+					return fmt.Errorf("%s holds the result %s with data that nobody submitted", id.GetWorkflowId(), r.ID)
+				}
+				if at := event.GetEventTime().AsTime().UnixNano(); of[n] == 0 || at < of[n] {
+					of[n] = at
+				}
+			}
+			return nil
+		})
+	}
+	return parked, group.Wait()
+}
+
+// readStories asks Temporal when each Deliver workflow began and closed, and for those in dispute when
+// outcomes came to stand in their histories.
+func readStories(ctx context.Context, temporal client.Client, e *evidence) (map[int]*story, error) {
+	all, err := executions(ctx, temporal, consign.DeliverWorkflow)
+	if err != nil {
+		return nil, err
+	}
+	units := map[string]int{}
+	for _, u := range e.units {
+		units[u.workflow] = u.first
+	}
+	stories, executed := map[int]*story{}, map[int]*commonpb.WorkflowExecution{}
+	for _, execution := range all {
+		first, ok := units[execution.GetExecution().GetWorkflowId()]
+		if !ok || stories[first] != nil {
+			return nil, fmt.Errorf("there is a workflow that nobody asked for, or twice: %s", execution.GetExecution().GetWorkflowId())
+		}
+		s := &story{started: execution.GetStartTime().AsTime().UnixNano(), closed: math.MaxInt64}
+		if closed := execution.GetCloseTime(); closed != nil {
+			s.closed = closed.AsTime().UnixNano()
+		}
+		stories[first], executed[first] = s, execution.GetExecution()
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for _, first := range e.disputed(stories) {
+		s := stories[first]
+		if s == nil {
+			continue
+		}
+		group.Go(func() (err error) {
+			s.records, err = records(ctx, temporal, executed[first].GetWorkflowId(), executed[first].GetRunId())
+			return err
+		})
+	}
+	return stories, group.Wait()
+}
+
+// records are the times at which outcomes of attempts came to stand in a history, by sink.
+func records(ctx context.Context, temporal client.Client, workflow, run string) (map[string][]int64, error) {
+	found := map[string][]int64{}
+	queued := map[int64]string{} // sinks by the event that scheduled an attempt
+	note := func(sink string, event *historypb.HistoryEvent) {
+		if sink != "" {
+			found[sink] = append(found[sink], event.GetEventTime().AsTime().UnixNano())
+		}
+	}
+	events := temporal.GetWorkflowHistory(ctx, workflow, run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return nil, fmt.Errorf("reading the history of %s: %w", workflow, err)
+		}
+		switch event.GetEventType() { //nolint:exhaustive // the others record no outcome
+		case enumspb.EVENT_TYPE_MARKER_RECORDED:
+			// An inline attempt's summary reads "to hook (webhook)".
+			var summary string
+			if payload := event.GetUserMetadata().GetSummary(); payload != nil {
+				_ = consign.DataConverter().FromPayload(payload, &summary)
+			}
+			if to, ok := strings.CutPrefix(summary, "to "); ok {
+				sink, _, _ := strings.Cut(to, " ")
+				note(sink, event)
+			}
+		case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+			attributes := event.GetActivityTaskScheduledEventAttributes()
+			if attributes.GetActivityType().GetName() == consign.DeliverActivity {
+				queued[event.GetEventId()] = strings.TrimPrefix(attributes.GetTaskQueue().GetName(), consign.TaskQueue+".")
+			}
+		case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+			note(queued[event.GetActivityTaskCompletedEventAttributes().GetScheduledEventId()], event)
+		case enumspb.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+			note(queued[event.GetActivityTaskFailedEventAttributes().GetScheduledEventId()], event)
+		case enumspb.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+			note(queued[event.GetActivityTaskTimedOutEventAttributes().GetScheduledEventId()], event)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// judge compares the ledgers.
+func judge(e *evidence) *verdict {
+	v := &verdict{
+		Units: len(e.units), Submitted: len(e.submitted), Acked: len(e.acks), StillParked: e.stillParked, Torn: e.torn,
+		Delivered: map[string]int{}, Parked: map[string]int{},
+	}
+	for sink, of := range e.parked {
+		v.Parked[sink] = len(of)
+	}
+	for _, u := range e.units {
+		if _, ok := e.submitted[u.first]; !ok {
+			v.Unsubmitted = append(v.Unsubmitted, u.workflow)
+			continue
+		}
+		for n := u.first; n < u.first+u.count; n++ {
+			if len(e.acks[n]) == 0 {
+				v.Unacked = append(v.Unacked, resultID(n))
+			}
+			for _, sink := range sinkNames() {
+				e.judgeLeg(v, sink, n)
+				e.judgeRepeats(v, e.stories[u.first], sink, n)
+			}
+		}
+	}
+	for _, h := range e.happened {
+		v.Happened = append(v.Happened, e.effect(h))
+	}
+	v.LongestStall = e.longestStall()
+	return v
+}
+
+// judgeLeg looks for what must never happen to a result at a sink.
+func (e *evidence) judgeLeg(v *verdict, sink string, n int) {
+	name := resultID(n) + " at " + sink
+	takes := e.takes[sink][n]
+	if len(takes) > 0 {
+		v.Delivered[sink]++
+	} else {
+		v.Lost = append(v.Lost, name)
+	}
+	for _, ack := range e.acks[n] {
+		if !e.committedBefore(sink, n, ack) {
+			v.Early = append(v.Early, name)
+			break
+		}
+	}
+	for _, t := range takes {
+		if t.mangled {
+			v.Mangled = append(v.Mangled, name)
+		}
+		if t.delivery != takes[0].delivery {
+			v.Renamed = append(v.Renamed, fmt.Sprintf("%s as %s and %s", name, takes[0].delivery, t.delivery))
+		}
+	}
+}
+
+// committedBefore tells whether a sink had taken a result, or a dead letter held it, when an ack came.
+func (e *evidence) committedBefore(sink string, n int, ack line) bool {
+	if at, ok := e.parked[sink][n]; ok && at <= ack.At {
+		return true
+	}
+	return slices.ContainsFunc(e.takes[sink][n], func(t take) bool { return t.made(ack.At, ack.Archive) })
+}
+
+// judgeRepeats explains each delivery beyond the first: the client had not been told of the one before,
+// or Temporal had no record of it when a process was killed or stopped, or this one is the one that a
+// stopped worker had begun long before. It also counts all deliveries of which that is true.
+func (e *evidence) judgeRepeats(v *verdict, s *story, sink string, n int) {
+	var before *take
+	for _, t := range e.takes[sink][n] {
+		unrecorded, late := e.unrecorded(s, sink, t), e.late(t)
+		switch {
+		case t.spoiled:
+			v.Spoiled++
+		case unrecorded != "" || late != "":
+			v.Unrecorded++
+		}
+		if before != nil {
+			r := repeat{Sink: sink, Result: resultID(n), Delivery: t.delivery}
+			switch was := e.unrecorded(s, sink, *before); {
+			case before.spoiled:
+				r.Because = "the answer was spoiled"
+			case was != "":
+				r.Because = "unrecorded at " + was
+			case late != "":
+				r.Because = "begun before " + late
+			}
+			v.Repeats = append(v.Repeats, r)
+		}
+		before = &t
+	}
+}
+
+// effect is what a kill or stop did: how many legs were in flight, and how long until all of these were
+// committed, which what happened next may have delayed.
+func (e *evidence) effect(h happening) effect {
+	found := effect{happening: h}
+	next, last := int64(math.MaxInt64), h.From
+	for _, u := range e.units {
+		s := e.stories[u.first]
+		if s == nil || s.started > h.From || s.closed <= h.From {
+			continue
+		}
+		for n := u.first; n < u.first+u.count; n++ {
+			for _, sink := range sinkNames() {
+				at := e.committedAt(s, sink, n)
+				if at <= h.From {
+					continue
+				}
+				found.InFlight++
+				if at != math.MaxInt64 {
+					last = max(last, at)
+				}
+			}
+		}
+	}
+	for _, sink := range []string{hookName, deskName} {
+		for _, takes := range e.takes[sink] {
+			for _, t := range takes {
+				if t.at > h.From {
+					next = min(next, t.at)
+				}
+			}
+		}
+	}
+	if next != math.MaxInt64 {
+		found.NextDelivery = seconds(next - h.From)
+	}
+	found.Recovered = seconds(last - h.From)
+	return found
+}
+
+// committedAt is when a leg was over for a result, as Temporal knew it.
+func (e *evidence) committedAt(s *story, sink string, n int) int64 {
+	at := int64(math.MaxInt64)
+	if parked, ok := e.parked[sink][n]; ok {
+		at = parked
+	}
+	for _, t := range e.takes[sink][n] {
+		at = min(at, s.recorded(sink, t))
+	}
+	return at
+}
+
+// longestStall is the longest time in which nothing was submitted and no first ack came.
+func (e *evidence) longestStall() float64 {
+	var times []int64
+	for _, at := range e.submitted {
+		times = append(times, at)
+	}
+	for _, acks := range e.acks {
+		times = append(times, acks[0].At)
+	}
+	slices.Sort(times)
+	longest := int64(0)
+	for i := 1; i < len(times); i++ {
+		longest = max(longest, times[i]-times[i-1])
+	}
+	return seconds(longest)
+}
+
+func seconds(nanoseconds int64) float64 {
+	return math.Round(float64(nanoseconds)/float64(time.Millisecond)) / 1000
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain is each of the processes, too.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "-role=") {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// perform runs a plan.
+func perform(t *testing.T, p plan) *verdict {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	p.dir = t.TempDir()
+	v, err := run(ctx, p)
+	if err != nil {
+		logs(t, p)
+	}
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, v.print(&text, false))
+	t.Log("\n" + text.String())
+	return v
+}
+
+// logs shows what the processes said last.
+func logs(t *testing.T, p plan) {
+	t.Helper()
+	for _, name := range startOrder() {
+		text, err := os.ReadFile(p.path(name + ".log"))
+		require.NoError(t, err)
+		t.Logf("%s: %s", name, text[max(len(text)-2000, 0):])
+	}
+}
+
+// TestOracle_EachProcessKilledAndTwoHeld_NothingIsLostOrAckedEarly is the short form of what
+// `go run ./bench/oracle` does.
+func TestOracle_EachProcessKilledAndTwoHeld_NothingIsLostOrAckedEarly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs half a minute")
+	}
+	v := perform(t, plan{seed: uint64(time.Now().UnixNano()), results: 900, kills: 6, stops: 2, stopped: 3 * time.Second}) //nolint:gosec // any seed will do, and it is printed
+	require.Empty(t, v.problems())
+	require.Len(t, v.Happened, 8)
+}
+
+func TestOracle_WhenABugIsPlanted_FindsIt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers")
+	}
+	for bug, found := range map[string]func(*verdict) int{
+		ackEarly:       func(v *verdict) int { return len(v.Early) },
+		parkSwallowed:  func(v *verdict) int { return len(v.Lost) },
+		itemDropped:    func(v *verdict) int { return len(v.Lost) },
+		deliveredTwice: func(v *verdict) int { return len(v.unexplained()) },
+	} {
+		t.Run(bug, func(t *testing.T) {
+			v := perform(t, plan{seed: 3, results: 200, plant: bug})
+			require.Positive(t, found(v))
+			require.NotEmpty(t, v.problems())
+		})
+	}
+}
+
+func TestPlan_SameSeed_SameUnitsThatCoverEveryResultOnce(t *testing.T) {
+	t.Parallel()
+	p := plan{seed: 7, results: 1000}
+	require.Equal(t, p.units(), p.units())
+	require.NotEqual(t, p.units(), (&plan{seed: 8, results: 1000}).units())
+	next, batches := 0, 0
+	for _, u := range p.units() {
+		require.Equal(t, next, u.first)
+		next += u.count
+		if u.count > 1 {
+			batches++
+		}
+	}
+	require.Equal(t, 1000, next)
+	require.Greater(t, batches, 50)
+}
+
+func TestPick_OverManyDeliveries_KeepsTheOdds(t *testing.T) {
+	t.Parallel()
+	got := map[fault]int{}
+	const n = 100_000
+	for i := range n {
+		got[pick(deskOdds(), 1, fmt.Sprint("msg_", i), 1)]++
+	}
+	for _, o := range deskOdds() {
+		require.InDelta(t, o.odds*n, got[o.fault], 0.15*o.odds*n+30, o.fault)
+	}
+}
+
+func TestOpenLedger_WithATornLine_CutsItOffAndGoesOn(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/x" + ledgerSuffix
+	l, before, err := openLedger(path)
+	require.NoError(t, err)
+	require.Empty(t, before)
+	require.NoError(t, l.write(line{What: taken, N: 1}))
+	require.NoError(t, l.close())
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = file.WriteString(`{"at":12,"what":"tak`)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+
+	l, before, err = openLedger(path)
+	require.NoError(t, err)
+	require.Len(t, before, 1)
+	require.NoError(t, l.write(line{What: taken, N: 2}))
+	require.NoError(t, l.close())
+	lines, err := readLedger(path)
+	require.NoError(t, err)
+	require.Len(t, lines, 2)
+	require.Equal(t, 2, lines[1].N)
+}

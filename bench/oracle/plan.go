@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/consign-dev/consign"
+)
+
+// plan is what a run does. Children get it as flags too, so that each knows what is to come.
+type plan struct {
+	seed    uint64
+	results int
+	kills   int
+	stops   int
+	stopped time.Duration
+	plant   string
+	dir     string
+	json    bool
+}
+
+func (p *plan) flags(name string) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.Uint64Var(&p.seed, "seed", 1, "seed of everything that happens at random")
+	flags.IntVar(&p.results, "results", 20000, "results to submit")
+	flags.IntVar(&p.kills, "kills", 24, "times that a process is killed with SIGKILL, each in turn")
+	flags.IntVar(&p.stops, "stops", 6, "times that a process is held with SIGSTOP, each in turn")
+	flags.DurationVar(&p.stopped, "stopped", 15*time.Second, "how long it is held")
+	flags.StringVar(&p.plant, "plant", "", "a bug to plant in the workers, which the judge must find: "+strings.Join(plants(), ", "))
+	flags.StringVar(&p.dir, "dir", "", "directory for ledgers and logs, on a real disk, kept after the run (default: a temporary one, kept if the verdict is negative)")
+	flags.BoolVar(&p.json, "json", false, "print the verdict as JSON")
+	return flags
+}
+
+func (p *plan) args() []string {
+	return []string{
+		fmt.Sprint("-seed=", p.seed), fmt.Sprint("-results=", p.results), fmt.Sprint("-plant=", p.plant), fmt.Sprint("-dir=", p.dir),
+	}
+}
+
+func (p *plan) check() error {
+	switch {
+	case p.results < 1 || p.kills < 0 || p.stops < 0 || p.stopped < 0:
+		return errors.New("-results must be at least 1; -kills, -stops and -stopped at least 0")
+	case p.plant != "" && !slices.Contains(plants(), p.plant):
+		return fmt.Errorf("-plant %q: there is no such bug: %s are", p.plant, strings.Join(plants(), ", "))
+	}
+	return nil
+}
+
+// source of all results.
+const source = "oracle"
+
+// unit is what one workflow carries: one result, or some with numbers that follow each other.
+type unit struct {
+	first, count int
+	workflow     string
+}
+
+// units divides the results: six in ten units are one result, the others a batch of 2 to 12.
+func (p *plan) units() []unit {
+	random := rand.New(rand.NewPCG(p.seed, 1)) //nolint:gosec // the same for the same seed
+	var units []unit
+	for n := 0; n < p.results; {
+		u := unit{first: n, count: 1}
+		if random.Float64() < 0.4 {
+			u.count = min(2+random.IntN(11), p.results-n)
+		}
+		u.workflow = consign.WorkflowID(source, resultID(n))
+		if u.count > 1 {
+			u.workflow = "consign/batch/" + uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%d/%d", p.seed, n)).String()
+		}
+		units = append(units, u)
+		n += u.count
+	}
+	return units
+}
+
+func resultID(n int) string { return fmt.Sprintf("r-%06d", n) }
+
+// number of a result by its id.
+func number(id string) (n int, err error) {
+	_, err = fmt.Sscanf(id, "r-%d", &n)
+	return n, err
+}
+
+// result is the one of that number. Its data is spelt in ways that a second encoder would change.
+func result(n int) consign.Result {
+	return consign.Result{
+		Source: source, ID: resultID(n), Type: "detection",
+		Data: fmt.Appendf(nil, `{"n":%d,"ratio":1.0e2,"big":12345678901234567890,"text":"<&>\u00e9\/ \u2028","n":%d,"pad":%q}`, n, n, strings.Repeat("x", n%400)),
+	}
+}
+
+// archive is the file sink's file.
+func (p *plan) archive() string { return p.path("archive.ndjson") }
+
+// archiveSize in bytes; 0 before anything is in it.
+func (p *plan) archiveSize() int64 {
+	info, err := os.Stat(p.archive())
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

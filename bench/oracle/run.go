@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/consign-dev/consign"
+)
+
+// patience is how long nothing at all may happen before the run is given up: then results are missing.
+const patience = 3 * time.Minute
+
+// conductor starts the processes and lets things happen to them.
+type conductor struct {
+	plan      plan
+	at        addresses
+	processes map[string]*process
+	random    *rand.Rand
+	progress  *progress
+	happened  []happening
+}
+
+// Signals that processes get.
+const (
+	sigkill = "SIGKILL"
+	sigstop = "SIGSTOP"
+)
+
+// happening is a kill or a stop.
+type happening struct {
+	Process string `json:"process"`
+	Signal  string `json:"signal"`
+	// Pid of the process then.
+	Pid int `json:"pid"`
+	// From is when it was sent, To when a stopped process went on, or a killed server was there again; for
+	// another that was killed the same as From. Both in nanoseconds since 1970.
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+	// Sizes of the archive at From, and when what had been begun before To was worked off, in bytes.
+	ArchiveFrom int64 `json:"archive_from"`
+	ArchiveTo   int64 `json:"archive_to"`
+}
+
+// startOrder of the processes, which is not that in which things happen to them.
+func startOrder() []string {
+	return []string{serverName, hookName, deskName, worker1Name, worker2Name, submitterName}
+}
+
+func victims() []string {
+	return []string{worker1Name, serverName, hookName, submitterName, worker2Name, deskName}
+}
+
+// run is one run, from nothing to the verdict.
+func run(ctx context.Context, p plan) (_ *verdict, err error) {
+	temporary := p.dir == ""
+	if temporary {
+		if p.dir, err = os.MkdirTemp("", "consign-oracle-"); err != nil {
+			return nil, err
+		}
+	} else if p.dir, err = emptyDir(p.dir); err != nil {
+		return nil, err
+	}
+	c := &conductor{
+		plan: p, processes: map[string]*process{},
+		random:   rand.New(rand.NewPCG(p.seed, 2)), //nolint:gosec // the same for the same seed
+		progress: &progress{path: p.path(submitterName + ledgerSuffix), acked: map[int]bool{}},
+	}
+	fmt.Fprintf(os.Stderr, "oracle: seed %d, %d results, %d kills, %d stops of %s, in %s\n", p.seed, p.results, p.kills, p.stops, p.stopped, p.dir)
+	began := time.Now()
+	defer func() {
+		for _, process := range c.processes {
+			if process.cmd != nil && process.cmd.Process != nil {
+				_ = process.cmd.Process.Kill()
+			}
+		}
+	}()
+	found, err := c.perform(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w (ledgers and logs are in %s)", err, p.dir)
+	}
+	v := judge(found)
+	v.Seed, v.Took, v.Dir = p.seed, time.Since(began).Round(time.Second).String(), p.dir
+	v.wanted(p)
+	if temporary && len(v.problems()) == 0 {
+		v.Dir = ""
+		return v, os.RemoveAll(p.dir)
+	}
+	return v, v.save()
+}
+
+func emptyDir(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		return "", errors.Join(fmt.Errorf("-dir %s must be empty", dir), err)
+	}
+	return dir, nil
+}
+
+func (c *conductor) perform(ctx context.Context) (*evidence, error) {
+	if err := c.start(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.disturb(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.await(ctx, func(p *progress) bool { return len(p.acked) == c.plan.results }); err != nil && !errors.Is(err, errStuck) {
+		return nil, err
+	}
+	options, err := consign.Options{Address: c.at.server}.ClientOptions()
+	if err != nil {
+		return nil, err
+	}
+	temporal, err := client.DialContext(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	defer temporal.Close()
+	still, err := c.heal(ctx, temporal)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{submitterName, worker1Name, worker2Name, hookName, deskName} {
+		if err := c.processes[name].stop(); err != nil {
+			return nil, err
+		}
+	}
+	found, err := gather(ctx, &c.plan, c.happened, temporal)
+	if err != nil {
+		return nil, err
+	}
+	found.stillParked = still
+	return found, c.processes[serverName].stop()
+}
+
+// start brings all processes up.
+func (c *conductor) start(ctx context.Context) error {
+	for _, at := range []*string{&c.at.server, &c.at.hook, &c.at.desk, &c.at.upstream} {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		*at = listener.Addr().String()
+		if err := listener.Close(); err != nil {
+			return err
+		}
+	}
+	for _, name := range startOrder() {
+		c.processes[name] = &process{
+			name: name, log: c.plan.path(name + ".log"),
+			args: append(append([]string{"-role=" + name}, c.plan.args()...), c.at.args()...),
+		}
+		if err := c.processes[name].start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// disturb kills and stops processes, evenly over the results that are submitted.
+func (c *conductor) disturb(ctx context.Context) error {
+	all := c.plan.kills + c.plan.stops
+	kills, stops := 0, 0
+	for i := range all {
+		due := (i + 1) * c.plan.results / (all + 1)
+		if err := c.await(ctx, func(p *progress) bool { return p.submitted >= due }); err != nil {
+			if errors.Is(err, errStuck) {
+				return nil // the verdict will say what is missing
+			}
+			return err
+		}
+		var err error
+		if (i+1)*c.plan.stops/all > i*c.plan.stops/all {
+			err = c.stop(ctx, c.processes[victims()[stops%len(victims())]])
+			stops++
+		} else {
+			err = c.kill(ctx, c.processes[victims()[kills%len(victims())]])
+			kills++
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kill ends a process with SIGKILL, and starts it again up to two seconds later.
+func (c *conductor) kill(ctx context.Context, p *process) error {
+	h := happening{Process: p.name, Signal: sigkill, Pid: p.cmd.Process.Pid, From: time.Now().UnixNano()}
+	h.To = h.From
+	if err := p.kill(); err != nil {
+		return err
+	}
+	h.ArchiveTo = c.plan.archiveSize()
+	h.ArchiveFrom = h.ArchiveTo
+	if err := pause(ctx, time.Duration(c.random.Int64N(int64(2*time.Second)))); err != nil {
+		return err
+	}
+	if err := p.start(ctx); err != nil {
+		return err
+	}
+	if p.name != serverName {
+		c.happened = append(c.happened, h)
+		return nil
+	}
+	h.To = time.Now().UnixNano() // until then no worker could report
+	return c.settle(ctx, h)
+}
+
+func (c *conductor) stop(ctx context.Context, p *process) error {
+	h := happening{Process: p.name, Signal: sigstop, Pid: p.cmd.Process.Pid, ArchiveFrom: c.plan.archiveSize(), From: time.Now().UnixNano()}
+	if err := p.hold(ctx, c.plan.stopped); err != nil {
+		return err
+	}
+	h.To = time.Now().UnixNano()
+	return c.settle(ctx, h)
+}
+
+// settle waits until what had been begun before is worked off.
+func (c *conductor) settle(ctx context.Context, h happening) error {
+	err := pause(ctx, grace)
+	h.ArchiveTo = c.plan.archiveSize()
+	c.happened = append(c.happened, h)
+	return err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+var errStuck = errors.New("nothing happens any more")
+
+// await waits until the submitter has come so far.
+func (c *conductor) await(ctx context.Context, reached func(*progress) bool) error {
+	last, at := -1, time.Now()
+	for {
+		if err := c.progress.read(); err != nil {
+			return err
+		}
+		if reached(c.progress) {
+			return nil
+		}
+		if now := c.progress.submitted + len(c.progress.acked); now != last {
+			last, at = now, time.Now()
+		}
+		if time.Since(at) > patience {
+			return errStuck
+		}
+		for _, p := range c.processes {
+			select {
+			case <-p.ended:
+				return fmt.Errorf("%s ended by itself, see %s", p.name, p.log)
+			default:
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// heal lets the receivers take everything, replays all dead letters, and returns how many are left.
+func (c *conductor) heal(ctx context.Context, temporal client.Client) (int, error) {
+	for _, address := range []string{c.at.hook, c.at.desk} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/heal", http.NoBody)
+		if err != nil {
+			return 0, err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return 0, fmt.Errorf("healing a receiver: %w", err)
+		}
+		if err := response.Body.Close(); err != nil {
+			return 0, err
+		}
+	}
+	return replayAll(ctx, temporal)
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/consign-dev/consign"
+)
+
+// Bounds of the submitter.
+const (
+	submittingAtOnce = 32
+	// openUnits are units that wait for acks at once: what an upstream holds in memory.
+	openUnits = 200
+)
+
+// submitter is the upstream: it submits units, and may forget a result when its ack has come.
+type submitter struct {
+	plan     *plan
+	at       addresses
+	ledger   *ledger
+	temporal client.Client
+	client   *consign.Client
+	window   chan struct{}
+
+	mu    sync.Mutex
+	units map[int]*open // by number of the result
+	acked map[int]bool
+}
+
+// open is a unit whose acks have not all come.
+type open struct {
+	left int
+	held bool // it has a place in the window
+}
+
+func submit(ctx context.Context, p *plan, at addresses) error {
+	ledger, before, err := openLedger(filepath.Join(p.dir, submitterName+ledgerSuffix))
+	if err != nil {
+		return err
+	}
+	options, err := consign.Options{Address: at.server}.ClientOptions()
+	if err != nil {
+		return err
+	}
+	temporal, err := client.NewLazyClient(options)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	s := &submitter{
+		plan: p, at: at, ledger: ledger, temporal: temporal, client: consign.NewClient(temporal),
+		window: make(chan struct{}, openUnits), units: map[int]*open{}, acked: map[int]bool{},
+	}
+	todo := s.resume(before)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /ack", s.ack)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve(ctx, at.upstream, mux) })
+	next := make(chan unit)
+	group.Go(func() error {
+		defer close(next)
+		for _, u := range todo {
+			select {
+			case s.window <- struct{}{}:
+			case <-ctx.Done():
+				return nil
+			}
+			s.hold(u)
+			select {
+			case next <- u:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		return nil
+	})
+	for range submittingAtOnce {
+		group.Go(func() error {
+			for u := range next {
+				if err := s.submit(ctx, u); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return errors.Join(err, ledger.close())
+}
+
+// resume reads what an earlier process did, and returns the units that are to be submitted, or may not
+// have been.
+func (s *submitter) resume(before []line) []unit {
+	done := map[int]bool{}
+	for _, l := range before {
+		switch l.What { //nolint:exhaustive // the others need nothing
+		case submitted:
+			done[l.N] = true
+		case acked:
+			s.acked[l.N] = true
+		}
+	}
+	var todo []unit
+	for _, u := range s.plan.units() {
+		o := &open{}
+		for n := u.first; n < u.first+u.count; n++ {
+			s.units[n] = o
+			if !s.acked[n] {
+				o.left++
+			}
+		}
+		if !done[u.first] {
+			todo = append(todo, u)
+		}
+	}
+	return todo
+}
+
+// hold gives a unit its place in the window, unless all its acks came before this process was killed.
+func (s *submitter) hold(u unit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.units[u.first]
+	o.held = o.left > 0
+	if !o.held {
+		<-s.window
+	}
+}
+
+// submit hands over one unit, as often as it takes.
+func (s *submitter) submit(ctx context.Context, u unit) error {
+	if err := s.ledger.write(line{What: meant, N: u.first}); err != nil {
+		return err
+	}
+	for {
+		err := s.start(ctx, u)
+		if err == nil {
+			return s.ledger.write(line{What: submitted, N: u.first})
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, consign.ErrUnreachable) && u.count == 1 {
+			return fmt.Errorf("submitting %s: %w", u.workflow, err)
+		}
+		fmt.Fprintln(os.Stderr, "again:", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (s *submitter) start(ctx context.Context, u unit) error {
+	upstream := "http://" + s.at.upstream + "/ack"
+	if u.count == 1 {
+		_, err := s.client.Submit(ctx, result(u.first), consign.AckByHTTP(upstream))
+		return err
+	}
+	consignment := consign.Consignment{}
+	for n := u.first; n < u.first+u.count; n++ {
+		ack := &consign.AckTarget{HTTP: &consign.HTTPTarget{URL: upstream}}
+		consignment.Results = append(consignment.Results, consign.Entry{Result: result(n), Ack: ack})
+	}
+	_, err := s.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: u.workflow, TaskQueue: consign.TaskQueue,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+	}, consign.DeliverWorkflow, consignment)
+	return err
+}
+
+// ack writes an ack down with the size of the archive at that moment, so that the judge can tell
+// whether its line was there.
+func (s *submitter) ack(w http.ResponseWriter, request *http.Request) {
+	var got consign.Ack
+	if err := json.NewDecoder(request.Body).Decode(&got); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	n, err := number(got.ID)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if err := s.ledger.write(line{What: acked, N: n, Archive: s.plan.archiveSize()}); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.units[n]
+	if o == nil || s.acked[n] {
+		return
+	}
+	s.acked[n] = true
+	if o.left--; o.left == 0 && o.held {
+		<-s.window
+	}
+}
+

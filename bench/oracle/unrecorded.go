@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/consign-dev/consign/activities"
+)
+
+// grace is how long a process that was held, or a worker whose server was away, may still work off what
+// it had begun before: the limit of an inline attempt.
+const grace = activities.InlineLimit
+
+// made tells whether the delivery was made by a time, or while the archive was of a size.
+func (t take) made(at, archive int64) bool {
+	if t.end > 0 {
+		return t.end <= archive
+	}
+	return t.at <= at
+}
+
+// recorded is when Temporal came to know of a delivery: the first outcome at that sink that stands in the
+// history after it. The archive never fails, so its leg has one.
+func (s *story) recorded(sink string, t take) int64 {
+	if i := slices.IndexFunc(s.records[sink], func(at int64) bool { return at >= t.at }); i >= 0 {
+		return s.records[sink][i]
+	}
+	return math.MaxInt64
+}
+
+// unrecorded names what happened to a process that took part in a delivery between it and its record.
+// Empty: nothing did.
+func (e *evidence) unrecorded(s *story, sink string, t take) string {
+	if s == nil || s.records == nil {
+		return ""
+	}
+	recorded := s.recorded(sink, t)
+	for i, h := range e.happened {
+		if recorded > h.From && h.concerns(sink, t) {
+			return h.name(i)
+		}
+	}
+	return ""
+}
+
+// concerns tells whether the process took part in a delivery, which was made before it was there again.
+func (h happening) concerns(sink string, t take) bool {
+	until, archive := h.To+int64(grace), h.ArchiveTo
+	killed := h.Signal == sigkill
+	switch h.Process {
+	case serverName:
+	case worker1Name, worker2Name:
+		if t.by != h.Pid && t.end == 0 {
+			return false
+		}
+		if killed {
+			until = math.MaxInt64 // what it had sent may lie in the socket of a receiver that is held
+		}
+	case sink:
+		if killed {
+			until = h.From
+		}
+	default:
+		return false
+	}
+	return t.made(until, archive)
+}
+
+// late names the stop of the worker that made a delivery just after it: it had been begun before, and
+// Temporal had given it to another meanwhile. Empty: there is none.
+func (e *evidence) late(t take) string {
+	for i, h := range e.happened {
+		held := h.Signal == sigstop && (h.Process == worker1Name || h.Process == worker2Name)
+		if held && (t.end > 0 || t.by == h.Pid) && !t.made(h.From, h.ArchiveFrom) && t.made(h.To+int64(grace), h.ArchiveTo) {
+			return h.name(i)
+		}
+	}
+	return ""
+}
+
+func (h happening) name(i int) string { return fmt.Sprintf("%s of %s (%d)", h.Signal, h.Process, i+1) }

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+)
+
+// verdict is what a run has shown. Spans are in seconds.
+type verdict struct {
+	Seed      uint64         `json:"seed"`
+	Took      string         `json:"took"`
+	Dir       string         `json:"dir,omitempty"`
+	Units     int            `json:"workflows"`
+	Submitted int            `json:"submitted"`
+	Acked     int            `json:"acked"`
+	Delivered map[string]int `json:"delivered"`
+	Parked    map[string]int `json:"parked"`
+
+	// What must be empty or zero.
+
+	// Missing says what the run did not come to.
+	Missing     []string `json:"missing,omitempty"`
+	Unsubmitted []string `json:"unsubmitted,omitempty"`
+	// Lost was submitted, and in the end no sink had it, nor after a replay of every dead letter.
+	Lost []string `json:"lost"`
+	// Early was acked while a sink had neither taken it nor a dead letter held it.
+	Early []string `json:"acked_early"`
+	// Unacked was never acked.
+	Unacked []string `json:"unacked"`
+	// Mangled arrived with other data, Renamed with two delivery ids at one sink.
+	Mangled []string `json:"mangled,omitempty"`
+	Renamed []string `json:"renamed,omitempty"`
+	// Torn are lines of the archive that are no results.
+	Torn []string `json:"torn,omitempty"`
+	// StillParked counts dead letters that replays did not empty.
+	StillParked int `json:"still_parked"`
+
+	// Repeats are deliveries beyond the first, which is at most Spoiled + Unrecorded: answers that the
+	// client never got right, and deliveries that Temporal had no record of when something happened.
+	Repeats    []repeat `json:"repeats"`
+	Spoiled    int      `json:"spoiled"`
+	Unrecorded int      `json:"unrecorded"`
+
+	Happened     []effect `json:"happened"`
+	LongestStall float64  `json:"longest_stall_s"`
+}
+
+// repeat is a delivery of what a sink had taken before.
+type repeat struct {
+	Sink     string `json:"sink"`
+	Result   string `json:"result"`
+	Delivery string `json:"delivery,omitempty"`
+	// Because is empty when nothing explains it.
+	Because string `json:"because"`
+}
+
+// effect of a kill or a stop.
+type effect struct {
+	happening
+
+	// InFlight counts legs that were not committed then, and Recovered is the time until all of these were.
+	InFlight  int     `json:"in_flight"`
+	Recovered float64 `json:"recovered_s"`
+	// NextDelivery is the time until a receiver took anything.
+	NextDelivery float64 `json:"next_delivery_s"`
+}
+
+// wanted notes what the run should have come to and did not.
+func (v *verdict) wanted(p plan) {
+	kills, stops := 0, 0
+	for i, h := range v.Happened {
+		if h.InFlight == 0 {
+			v.Missing = append(v.Missing, fmt.Sprintf("%s %d of %s came while nothing was in flight", h.Signal, i+1, h.Process))
+		}
+		if h.Signal == sigkill {
+			kills++
+		} else {
+			stops++
+		}
+	}
+	if kills != p.kills || stops != p.stops {
+		v.Missing = append(v.Missing, fmt.Sprintf("%d kills and %d stops instead of %d and %d", kills, stops, p.kills, p.stops))
+	}
+	if v.Submitted != p.results {
+		v.Missing = append(v.Missing, fmt.Sprintf("%d results submitted instead of %d", v.Submitted, p.results))
+	}
+}
+
+// unexplained repeats.
+func (v *verdict) unexplained() []repeat {
+	return slices.DeleteFunc(slices.Clone(v.Repeats), func(r repeat) bool { return r.Because != "" })
+}
+
+// problems are the promises that did not hold, with what broke them.
+func (v *verdict) problems() []string {
+	var found []string
+	for _, p := range []struct {
+		what string
+		list []string
+	}{
+		{"the run is not what was asked for", v.Missing},
+		{"not submitted", v.Unsubmitted},
+		{"LOST", v.Lost},
+		{"ACKED EARLY", v.Early},
+		{"never acked", v.Unacked},
+		{"mangled", v.Mangled},
+		{"two delivery ids", v.Renamed},
+		{"torn lines", v.Torn},
+	} {
+		if len(p.list) > 0 {
+			found = append(found, fmt.Sprintf("%s: %d: %s", p.what, len(p.list), some(p.list)))
+		}
+	}
+	if v.StillParked > 0 {
+		found = append(found, fmt.Sprintf("dead letters that replays did not empty: %d", v.StillParked))
+	}
+	if bad := v.unexplained(); len(bad) > 0 {
+		found = append(found, fmt.Sprintf("delivered again without a reason: %d: %s", len(bad), some(bad)))
+	}
+	if len(v.Repeats) > v.Spoiled+v.Unrecorded {
+		found = append(found, fmt.Sprintf("%d repeats are more than the %d spoiled answers and %d unrecorded attempts", len(v.Repeats), v.Spoiled, v.Unrecorded))
+	}
+	return found
+}
+
+func some[T any](list []T) string {
+	if len(list) > 5 {
+		return fmt.Sprint(list[:5], " …")
+	}
+	return fmt.Sprint(list)
+}
+
+// save writes the whole verdict beside the ledgers.
+func (v *verdict) save() error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(v.Dir, "verdict.json"), text, 0o600)
+}
+
+func (v *verdict) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(v)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(t, "\tsignal\tto\tlegs in flight\tnext delivery after s\tall of them committed after s\t")
+	for i, h := range v.Happened {
+		_, _ = fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%.2f\t%.2f\t\n", i+1, h.Signal, h.Process, h.InFlight, h.NextDelivery, h.Recovered)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(w, "\nseed %d, %s: %d results in %d workflows, %d acked, delivered %v, parked and replayed %v\n",
+		v.Seed, v.Took, v.Submitted, v.Units, v.Acked, v.Delivered, v.Parked)
+	_, _ = fmt.Fprintf(w, "lost %d, acked early %d, never acked %d\n", len(v.Lost), len(v.Early), len(v.Unacked))
+	_, _ = fmt.Fprintf(w, "delivered again %d, of at most %d (%d spoiled answers, %d attempts unrecorded at a kill or stop); unexplained %d\n",
+		len(v.Repeats), v.Spoiled+v.Unrecorded, v.Spoiled, v.Unrecorded, len(v.unexplained()))
+	_, err := fmt.Fprintf(w, "longest stall %.1f s\n", v.LongestStall)
+	for _, problem := range v.problems() {
+		_, err = fmt.Fprintln(w, "✗", problem)
+	}
+	return err
+}
