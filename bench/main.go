@@ -61,7 +61,9 @@ type options struct {
 }
 
 // figures lists what can be measured, in the order in which it is.
-func figures() []string { return []string{"floor", "single", "alone", "plain", "isolation", "resident"} }
+func figures() []string {
+	return []string{"floor", "single", "alone", "plain", "isolation", "resident"}
+}
 
 func (o *options) wants(figure string) bool {
 	return len(o.only) == 0 || slices.Contains(o.only, figure)

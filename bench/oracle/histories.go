@@ -32,9 +32,10 @@ func executions(ctx context.Context, temporal client.Client, kind string) ([]*wo
 				return nil, fmt.Errorf("listing %s workflows: %w", kind, err)
 			}
 			all = append(all, page.GetExecutions()...)
-			if request.NextPageToken = page.GetNextPageToken(); len(request.NextPageToken) == 0 {
+			if len(page.GetNextPageToken()) == 0 {
 				break
 			}
+			request.NextPageToken = page.GetNextPageToken()
 		}
 		if len(all) == before {
 			return all, nil

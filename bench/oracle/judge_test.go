@@ -97,10 +97,14 @@ func TestJudge_ARepeat_NeedsAReason(t *testing.T) {
 			func(e *evidence) { e.happened = []happening{killed}; e.stories[0].records[hookName][0] = second + 1 }, false,
 		},
 		"the server was killed": {
-			func(e *evidence) { e.happened = []happening{{Process: serverName, Signal: sigkill, From: at, To: 4 * second}} }, true,
+			func(e *evidence) {
+				e.happened = []happening{{Process: serverName, Signal: sigkill, From: at, To: 4 * second}}
+			}, true,
 		},
 		"the submitter was killed": {
-			func(e *evidence) { e.happened = []happening{{Process: submitterName, Signal: sigkill, From: at, To: at}} }, false,
+			func(e *evidence) {
+				e.happened = []happening{{Process: submitterName, Signal: sigkill, From: at, To: at}}
+			}, false,
 		},
 		"the other receiver was killed": {
 			func(e *evidence) { e.happened = []happening{{Process: deskName, Signal: sigkill, From: at, To: at}} }, false,

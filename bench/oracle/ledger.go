@@ -37,7 +37,7 @@ const (
 	submitted what = "submitted" // Temporal has said that it holds the unit
 	acked     what = "acked"     // the ack of a result came
 	taken     what = "taken"     // a receiver has taken a result
-	unheard   what = "unheard"   // the client had gone when the answer was due
+	unheard   what = "unheard"   // the client had gone, or may have, when the answer was due
 )
 
 // ledger is a file of lines. Several goroutines may write at once; they share an fsync.

@@ -53,7 +53,7 @@ func (p *process) launch() error {
 		return err
 	}
 	defer log.Close()
-	p.cmd = exec.Command(self, p.args...) //nolint:gosec,noctx // this program; it is ended by signals
+	p.cmd = exec.Command(self, p.args...) //nolint:noctx // this program; it is ended by signals
 	p.cmd.Stderr = log
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/consign-dev/consign"
 )
@@ -45,7 +46,12 @@ func receive(ctx context.Context, p *plan, name, address string, faults []odds) 
 	return ledger.close()
 }
 
+// mayBeGone is how long an answer may take before the client may have given up: an inline attempt ends
+// after two seconds, some of which the request may have spent on the way.
+const mayBeGone = time.Second
+
 func (r *receiver) take(w http.ResponseWriter, request *http.Request) {
+	began := time.Now()
 	var got consign.Result
 	if err := json.NewDecoder(request.Body).Decode(&got); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -86,10 +92,9 @@ func (r *receiver) take(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	if request.Context().Err() != nil {
+	if request.Context().Err() != nil || time.Since(began) > mayBeGone {
 		l.What = unheard
 		_ = r.ledger.write(l)
-		return
 	}
 	switch does {
 	case takenFail:

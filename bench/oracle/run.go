@@ -71,7 +71,7 @@ func run(ctx context.Context, p plan) (_ *verdict, err error) {
 	}
 	c := &conductor{
 		plan: p, processes: map[string]*process{},
-		random:   rand.New(rand.NewPCG(p.seed, 2)), //nolint:gosec // the same for the same seed
+		random:   rand.New(rand.NewPCG(p.seed, 2)),
 		progress: &progress{path: p.path(submitterName + ledgerSuffix), acked: map[int]bool{}},
 	}
 	fmt.Fprintf(os.Stderr, "oracle: seed %d, %d results, %d kills, %d stops of %s, in %s\n", p.seed, p.results, p.kills, p.stops, p.stopped, p.dir)
@@ -92,9 +92,11 @@ func run(ctx context.Context, p plan) (_ *verdict, err error) {
 	v.wanted(p)
 	if temporary && len(v.problems()) == 0 {
 		v.Dir = ""
-		return v, os.RemoveAll(p.dir)
+		err = os.RemoveAll(p.dir)
+	} else {
+		err = v.save()
 	}
-	return v, v.save()
+	return v, err
 }
 
 func emptyDir(dir string) (string, error) {

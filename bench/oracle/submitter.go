@@ -144,23 +144,17 @@ func (s *submitter) submit(ctx context.Context, u unit) error {
 	if err := s.ledger.write(line{What: meant, N: u.first}); err != nil {
 		return err
 	}
-	for {
-		err := s.start(ctx, u)
-		if err == nil {
-			return s.ledger.write(line{What: submitted, N: u.first})
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if !errors.Is(err, consign.ErrUnreachable) && u.count == 1 {
+	err := s.start(ctx, u)
+	for ; err != nil; err = s.start(ctx, u) {
+		if !errors.Is(err, consign.ErrUnreachable) && u.count == 1 && ctx.Err() == nil {
 			return fmt.Errorf("submitting %s: %w", u.workflow, err)
 		}
 		fmt.Fprintln(os.Stderr, "again:", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
+		if pause(ctx, 100*time.Millisecond) != nil {
+			return nil //nolint:nilerr // this process is to end
 		}
 	}
+	return s.ledger.write(line{What: submitted, N: u.first})
 }
 
 func (s *submitter) start(ctx context.Context, u unit) error {
@@ -206,8 +200,8 @@ func (s *submitter) ack(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	s.acked[n] = true
-	if o.left--; o.left == 0 && o.held {
+	o.left--
+	if o.left == 0 && o.held {
 		<-s.window
 	}
 }
-
