@@ -31,6 +31,8 @@ type Sink struct {
 	Name string
 	// Kind is the name of the kind, such as "webhook".
 	Kind string
+	// External means that a worker other than Consign's own makes the attempts, so none is inline.
+	External bool
 	// Settings are the kind's own settings.
 	Settings Settings
 	// Delivery holds the settings that every sink has.

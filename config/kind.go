@@ -8,6 +8,8 @@ type Kind struct {
 	Summary string
 	// Network is true for kinds that cross a network, whose retries outlast a restart of the receiver.
 	Network bool
+	// External is true for a kind whose attempts are made by workers other than Consign's own.
+	External bool
 	// New returns a pointer to the kind's settings, a struct with yaml tags, at their zero value.
 	New func() Settings
 }

@@ -51,10 +51,10 @@ func (r *reader) sink(e entry, defaults *node) Sink {
 		found, _ := r.kind(own.key)
 		settings := r.settings(found, own, join(path, own.key))
 		if i == 0 {
-			kind, sink.Kind, sink.Settings = found, found.Name, settings
+			kind, sink.Kind, sink.External, sink.Settings = found, found.Name, found.External, settings
 		}
 	}
-	sink.Delivery = r.delivery(e, delivery, defaults, kind.Network)
+	sink.Delivery = r.delivery(e, delivery, defaults, kind)
 	return sink
 }
 
@@ -128,8 +128,8 @@ func joinField(path, name string) string {
 
 // delivery merges the settings that every sink has: the sink's own over the file's defaults over
 // those of its kind.
-func (r *reader) delivery(e entry, own, defaults *node, network bool) Delivery {
-	delivery, path := defaultDelivery(network), join("sinks", e.key)
+func (r *reader) delivery(e entry, own, defaults *node, kind Kind) Delivery {
+	delivery, path := defaultDelivery(kind.Network), join("sinks", e.key)
 	into := reflect.ValueOf(&delivery).Elem()
 	if defaults != nil && defaults.shape == mapping {
 		r.decodeStruct(defaults, into, "defaults")
@@ -137,6 +137,9 @@ func (r *reader) delivery(e entry, own, defaults *node, network bool) Delivery {
 	}
 	r.decodeStruct(own, into, path)
 	r.checkDelivery(&delivery, layer{own, path}, layer{defaults, "defaults"}, layer{e.keyNode(), path})
+	if kind.External {
+		r.external(&delivery, layer{own, path})
+	}
 	return delivery
 }
 

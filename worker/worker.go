@@ -77,6 +77,10 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	}
 	w.workers = append(w.workers, w.main(acts))
 	for _, sink := range o.Config.Sinks {
+		if sink.External {
+			o.Log.Info("attempts at this sink wait for a worker of its own", zap.String("sink", sink.Name), zap.String("queue", consign.SinkQueue(sink.Name)))
+			continue
+		}
 		worker, err := w.sink(acts, w.gates[sink.Name])
 		if err != nil {
 			return nil, errors.Join(err, w.close(ctx))

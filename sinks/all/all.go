@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks/external"
 	"github.com/consign-dev/consign/sinks/file"
 	"github.com/consign-dev/consign/sinks/stdout"
 	"github.com/consign-dev/consign/sinks/webhook"
@@ -14,5 +15,6 @@ func Kinds() []config.Kind {
 		stdout.Kind(),
 		file.Kind(),
 		webhook.Kind(),
+		external.Kind(),
 	}
 }

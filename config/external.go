@@ -1,0 +1,18 @@
+package config
+
+// external holds a sink to what is so for every one that a worker of somebody else serves.
+func (r *reader) external(d *Delivery, own layer) {
+	if own.has("inline") && *d.Inline {
+		r.among(own)("inline", "an external sink has no inline attempt, its own worker makes them all: leave this out")
+	}
+	d.Inline = new(false)
+	for _, field := range []string{"concurrency", "circuit"} {
+		if own.has(field) {
+			at, _ := own.node.find(field)
+			r.notes = append(r.notes, Problem{
+				File: r.file, Line: at.line, Column: at.column, Path: join(own.path, field),
+				Message: "has no effect: how many attempts an external sink has under way is for its own worker to say",
+			})
+		}
+	}
+}
