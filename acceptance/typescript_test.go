@@ -116,7 +116,7 @@ const oddJSON = `{"b":12345678901234567890,"2":1.0,"1":1e400,"b":"\u003c\u2028",
 func submitFromTypeScript(t *testing.T) {
 	s := perform(t, oneSink)
 	id := `10% of a/b ü!'()*;,?$&+=:@~_-.` // each character that may be escaped
-	for range 2 {                            // the second one is a duplicate
+	for range 2 {                          // the second one is a duplicate
 		var receipt consign.Receipt
 		s.run(&receipt, "submit", "test", id, oddJSON)
 		require.True(t, receipt.Delivered())
