@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	querypb "go.temporal.io/api/query/v1"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	updatepb "go.temporal.io/api/update/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -74,8 +75,8 @@ func (a *bareAPI) closing(workflowID, runID string) *workflowservice.GetWorkflow
 	}
 }
 
-// receipt is the text of a workflow's result.
-func (a *bareAPI) receipt(workflowID, runID string) string {
+// result is the text of a workflow's result.
+func (a *bareAPI) result(workflowID, runID string) string {
 	a.Helper()
 	completed := a.closing(workflowID, runID).GetHistory().GetEvents()[0].GetWorkflowExecutionCompletedEventAttributes()
 	payload := completed.GetResult().GetPayloads()[0]
@@ -92,7 +93,7 @@ func TestGRPC_StartAndLongPoll_BringTheReceipt(t *testing.T) {
 	started, err := a.service.StartWorkflowExecution(a.ctx, a.startRequest("consign/scanner/finding%204711", input))
 	require.NoError(t, err)
 	require.True(t, started.GetStarted())
-	require.Equal(t, delivered, a.receipt("consign/scanner/finding%204711", started.GetRunId()))
+	require.Equal(t, delivered, a.result("consign/scanner/finding%204711", started.GetRunId()))
 	require.Equal(t, oddJSON, string(a.sinks["one"].took()[0].Result.Data))
 
 	// It closed as completed, so the id is taken for as long as the namespace keeps it.
@@ -121,8 +122,34 @@ func TestGRPC_InputThatIsNoConsignment_FailsTheWorkflowAndFreesItsID(t *testing.
 		require.NotNil(t, failure, "%s: %s", name, event)
 		again, err := a.service.StartWorkflowExecution(a.ctx, a.startRequest("wrong/"+name, `{"results":[{"source":"s","id":"i","data":1}]}`))
 		require.NoError(t, err)
-		require.Equal(t, delivered, a.receipt("wrong/"+name, again.GetRunId()))
+		require.Equal(t, delivered, a.result("wrong/"+name, again.GetRunId()))
 	}
+}
+
+func TestGRPC_DeadLetter_IsListedReadAndReplayed(t *testing.T) {
+	t.Parallel()
+	a := newBareAPI(perform(t, oneSink))
+	id := a.parked("a")
+	a.eventually(func() bool {
+		listed, err := a.service.ListWorkflowExecutions(a.ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: a.namespace, Query: "WorkflowType = 'DeadLetter' AND ConsignState = 'parked' AND ConsignSink = 'one'",
+		})
+		require.NoError(t, err)
+		return len(listed.GetExecutions()) == 1 && listed.GetExecutions()[0].GetExecution().GetWorkflowId() == id
+	}, "it is listed")
+	dead := &commonpb.WorkflowExecution{WorkflowId: id}
+	answer, err := a.service.QueryWorkflow(a.ctx, &workflowservice.QueryWorkflowRequest{
+		Namespace: a.namespace, Execution: dead, Query: &querypb.WorkflowQuery{QueryType: "record"},
+	})
+	require.NoError(t, err)
+	require.Contains(t, string(answer.GetQueryResult().GetPayloads()[0].GetData()), `"cause":"refused"`)
+	a.sinks["one"].answers(nil)
+	_, err = a.service.SignalWorkflowExecution(a.ctx, &workflowservice.SignalWorkflowExecutionRequest{
+		Namespace: a.namespace, WorkflowExecution: dead, SignalName: "replay", // and no argument
+	})
+	require.NoError(t, err)
+	require.Contains(t, a.result(id, ""), `"state":"replayed"`)
+	require.Len(t, a.sinks["one"].took(), 1)
 }
 
 // firstAttempts starts a delivery and waits for its first attempts, in one call.
@@ -166,7 +193,7 @@ func TestGRPC_UpdateWithStart_BringsTheReceiptInOneCall(t *testing.T) {
 
 	// Once it is closed there is nothing to update: its receipt is read.
 	a.foreign(func(context.Context, json.RawMessage) (any, error) { return nil, nil })
-	require.Contains(t, a.receipt(id, ""), `"sink":"ts","kind":"external","outcome":"delivered"`)
+	require.Contains(t, a.result(id, ""), `"sink":"ts","kind":"external","outcome":"delivered"`)
 	_, err = a.firstAttempts(a.ctx, id, input, argument)
 	require.Equal(t, codes.AlreadyExists, status.Code(err))
 	answer, err = a.firstAttempts(a.ctx, "consign/s/j", `{"results":[{"source":"s","id":"j","data":1}]}`, `{}`)
