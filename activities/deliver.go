@@ -71,7 +71,7 @@ func (a *Activities) inline(ctx context.Context, gate *Gate, in DeliverInput) Ou
 		a.Metrics.deliveries.WithLabelValues(gate.Name(), string(consign.Dropped)).Add(float64(len(in.Batch)))
 		return Outcome{Dropped: true}
 	}
-	if !in.Policy.Inline || gate.settings.External {
+	if !in.Policy.Inline {
 		return Outcome{Skipped: "inline: false"}
 	}
 	leave, why := gate.TryInline()

@@ -84,6 +84,9 @@ func (g *Gate) signal() {
 
 // TryInline takes a slot for an inline attempt, or says why there is to be none.
 func (g *Gate) TryInline() (leave func(), why string) {
+	if g.settings.External { // which a delivery that was routed before the sink became so does not know
+		return nil, "the sink is served by a worker of its own"
+	}
 	if g.circuit.State() != gobreaker.StateClosed {
 		return nil, "circuit open"
 	}

@@ -46,6 +46,13 @@ func (g *Gate) once() error {
 	return errs[0]
 }
 
+func TestGate_ExternalSink_TakesNoInlineAttempt(t *testing.T) {
+	t.Parallel()
+	leave, why := newTestGate(&answering{}, func(s *config.Sink) { s.External = true }).TryInline()
+	require.Nil(t, leave)
+	require.Equal(t, "the sink is served by a worker of its own", why)
+}
+
 func TestGate_FailuresInARow_OpenTheCircuit_AndOneProbeAtATimeClosesIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
