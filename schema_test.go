@@ -165,6 +165,22 @@ func TestSchemas_TypicalMistakes_AreRefused(t *testing.T) {
 	}
 }
 
+func TestSchemas_TakeEveryOutcomeThatTheCodeKnows(t *testing.T) {
+	t.Parallel()
+	receipt := schemas(t)["receipt"]
+	for _, outcome := range []consign.Outcome{consign.Delivered, consign.Parked, consign.Dropped} {
+		for _, ack := range []consign.AckOutcome{consign.AckNone, consign.AckSent, consign.AckFailed} {
+			for _, unrouted := range []consign.Outcome{consign.Unmatched, consign.Rejected} {
+				text, err := json.Marshal(consign.Receipt{
+					Results: 1, Legs: []consign.LegReceipt{{Sink: "s", Outcome: outcome}}, Ack: ack, Unrouted: []consign.Unrouted{{Outcome: unrouted}},
+				})
+				require.NoError(t, err)
+				require.NoError(t, validate(t, receipt, text))
+			}
+		}
+	}
+}
+
 func TestSchemas_FieldsOfLaterReleases_AreAllowedInWhatConsignWrites(t *testing.T) {
 	t.Parallel()
 	compiled := schemas(t)

@@ -72,8 +72,7 @@ func (s *stage) node(ctx context.Context, example string, args ...string) *exec.
 func (s *stage) run(into any, example string, args ...string) {
 	s.Helper()
 	out, err := s.node(s.ctx, example, args...).Output()
-	var failed *exec.ExitError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		require.NoError(s, err, "%s: %s", example, failed.Stderr)
 	}
 	require.NoError(s, err)
