@@ -89,18 +89,18 @@ const deliveredReceipt = `{"results":1,"legs":[{"sink":"one","kind":"script","ou
 func TestGRPC_StartAndLongPoll_BringTheReceipt(t *testing.T) {
 	t.Parallel()
 	a := newBareAPI(perform(t, oneSink))
-	input := `{"results":[{"source":"scanner","id":"finding 4711","data":` + oddJSON + `}]}`
+	input := `{"results":[{"source":"scanner","id":"finding 4711","data":` + oddData + `}]}`
 	started, err := a.service.StartWorkflowExecution(a.ctx, a.startRequest("consign/scanner/finding%204711", input))
 	require.NoError(t, err)
 	require.True(t, started.GetStarted())
 	require.JSONEq(t, deliveredReceipt, a.result("consign/scanner/finding%204711", started.GetRunId()))
-	require.Equal(t, []byte(oddJSON), []byte(a.sinks["one"].took()[0].Result.Data))
+	require.Equal(t, []byte(oddData), []byte(a.sinks["one"].took()[0].Result.Data))
 
 	// It closed as completed, so the id is taken for as long as the namespace keeps it.
 	_, err = a.service.StartWorkflowExecution(a.ctx, a.startRequest("consign/scanner/finding%204711", input))
 	require.Equal(t, codes.AlreadyExists, status.Code(err))
 	// Without a memo, the Go client compares the input itself.
-	handle, err := a.client.Submit(a.ctx, consign.Result{Source: "scanner", ID: "finding 4711", Data: []byte(oddJSON)})
+	handle, err := a.client.Submit(a.ctx, consign.Result{Source: "scanner", ID: "finding 4711", Data: []byte(oddData)})
 	require.NoError(t, err)
 	require.True(t, handle.Duplicate())
 }

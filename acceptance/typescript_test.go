@@ -109,23 +109,23 @@ func (s *stage) serve(args ...string) (stop func()) {
 	return stop
 }
 
-// oddJSON is changed by JSON.parse and JSON.stringify in each of its members.
-const oddJSON = `{"b":12345678901234567890,"2":1.0,"1":1e400,"b":"\u003c\u2028","e":-0}`
+// oddData is changed by JSON.parse and JSON.stringify in each of its members.
+const oddData = `{"b":12345678901234567890,"2":1.0,"1":1e400,"b":"\u003c\u2028","e":-0}`
 
 func submitFromTypeScript(t *testing.T) {
 	s := perform(t, oneSink)
 	id := `10% of a/b ü!'()*;,?$&+=:@~_-.` // each character that may be escaped
 	for range 2 {                          // the second one is a duplicate
 		var receipt consign.Receipt
-		s.run(&receipt, "submit", "test", id, oddJSON)
+		s.run(&receipt, "submit", "test", id, oddData)
 		require.True(t, receipt.Delivered())
 	}
 	took := s.sinks["one"].took()
 	require.Len(t, took, 1)
 	require.Equal(t, id, took[0].Result.ID)
-	require.Equal(t, oddJSON, string(took[0].Result.Data))
+	require.Equal(t, oddData, string(took[0].Result.Data))
 	// It has the same identity as from Go, so that the one recognises what the other submitted.
-	handle := s.submit(id, oddJSON)
+	handle := s.submit(id, oddData)
 	require.True(t, handle.Duplicate())
 	_, err := s.client.Submit(s.ctx, consign.Result{Source: "test", ID: id, Data: []byte(`1`)})
 	require.ErrorIs(t, err, consign.ErrConflict)
@@ -154,7 +154,7 @@ func sinkWorkerInTypeScript(t *testing.T) {
 	s := perform(t, strings.Replace(externalSink, "max: 2", "max: 1000", 1))
 	dir := filepath.Join(t.TempDir(), "later")
 	path := filepath.Join(dir, "results.ndjson")
-	handle := s.submit("a", oddJSON)
+	handle := s.submit("a", oddData)
 	stop := s.serve("ts", path, "300")
 
 	// The folder is not there yet, which is transient.
@@ -164,7 +164,7 @@ func sinkWorkerInTypeScript(t *testing.T) {
 	require.Equal(t, consign.Delivered, receipt.Legs[0].Outcome)
 	require.Equal(t, "external", receipt.Legs[0].Kind)
 	require.Greater(t, receipt.Legs[0].Attempts, 1)
-	line := `{"delivery_id":"` + consign.DeliveryID("test", "a", "ts") + `","result":{"source":"test","id":"a","type":"detection","data":` + oddJSON + "}}\n"
+	line := `{"delivery_id":"` + consign.DeliveryID("test", "a", "ts") + `","result":{"source":"test","id":"a","type":"detection","data":` + oddData + "}}\n"
 	require.Equal(t, line, read(t, path))
 
 	// A line that is too long is refused for good, and parked.
