@@ -3,15 +3,14 @@ package activities
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
 
 	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/deadletters"
 )
 
 // ParkInput asks for a dead letter. The record's ID is its workflow id, which makes parking
@@ -36,20 +35,9 @@ func (a *Activities) Park(ctx context.Context, in ParkInput) error {
 			input.AlsoTo = append(input.AlsoTo, legTo(gate.settings))
 		}
 	}
-	_, err := a.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                                       record.ID,
-		TaskQueue:                                consign.TaskQueue,
-		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
-		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		Memo:                                     map[string]any{consign.HeaderMemo: record.Header()},
-		StaticSummary:                            fmt.Sprintf("%s: %s", record.Sink, record.Label),
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			temporal.NewSearchAttributeKeyKeyword(consign.StateAttribute).ValueSet(consign.StateParked),
-			temporal.NewSearchAttributeKeyKeyword(consign.SinkAttribute).ValueSet(record.Sink),
-			temporal.NewSearchAttributeKeyKeyword(consign.CauseAttribute).ValueSet(record.Label),
-		),
-	}, consign.DeadLetterWorkflow, input)
+	options := deadletters.StartOptions(record)
+	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	_, err := a.Temporal.ExecuteWorkflow(ctx, options, consign.DeadLetterWorkflow, input)
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return nil // an earlier try of this activity got that far
 	}

@@ -1,5 +1,6 @@
 // Package deadletters lists, shows, replays and discards dead letters: results that a sink did not
-// take, each held by a DeadLetter workflow until someone decides.
+// take, each held by a DeadLetter workflow until someone decides. [Drain], [Export] and [Import] take
+// all that is not delivered from one Temporal to another.
 //
 //	for entry, err := range deadletters.List(ctx, temporal, deadletters.Filter{Sink: "slack"}) {
 //		if err != nil {

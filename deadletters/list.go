@@ -49,22 +49,37 @@ const pageSize = 200
 // List goes through dead letters, the newest first, page by page. An error ends it.
 func List(ctx context.Context, temporal client.Client, filter Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		request := &workflowservice.ListWorkflowExecutionsRequest{Query: filter.query(), PageSize: pageSize}
-		if filter.Limit > 0 {
-			request.PageSize = int32(min(pageSize, filter.Limit))
-		}
-		for listed := 0; ; {
-			page, err := temporal.ListWorkflow(ctx, request)
+		for execution, err := range executions(ctx, temporal, filter.query(), filter.Limit) {
 			if err != nil {
 				yield(Entry{}, explain("listing dead letters", err))
 				return
 			}
+			if !yield(entryOf(execution), nil) {
+				return
+			}
+		}
+	}
+}
+
+// executions goes through the workflows that a query selects. limit is the most of them; 0: all.
+func executions(ctx context.Context, temporal client.Client, query string, limit int) iter.Seq2[*workflowpb.WorkflowExecutionInfo, error] {
+	return func(yield func(*workflowpb.WorkflowExecutionInfo, error) bool) {
+		request := &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: pageSize}
+		if limit > 0 {
+			request.PageSize = int32(min(pageSize, limit))
+		}
+		for listed := 0; ; {
+			page, err := temporal.ListWorkflow(ctx, request)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
 			for _, execution := range page.GetExecutions() {
-				if !yield(entryOf(execution), nil) {
+				if !yield(execution, nil) {
 					return
 				}
 				listed++
-				if listed == filter.Limit {
+				if listed == limit {
 					return
 				}
 			}
@@ -78,11 +93,16 @@ func List(ctx context.Context, temporal client.Client, filter Filter) iter.Seq2[
 
 // Count counts the dead letters that a filter selects, whatever its limit.
 func Count(ctx context.Context, temporal client.Client, filter Filter) (int64, error) {
-	counted, err := temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: filter.query()})
+	counted, err := count(ctx, temporal, filter.query())
 	if err != nil {
 		return 0, explain("counting dead letters", err)
 	}
-	return counted.GetCount(), nil
+	return counted, nil
+}
+
+func count(ctx context.Context, temporal client.Client, query string) (int64, error) {
+	counted, err := temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: query})
+	return counted.GetCount(), err
 }
 
 // query is the filter in the language of Temporal's visibility store.

@@ -21,12 +21,13 @@ func deadLettersCommand() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:     "dead-letters",
 		Aliases: []string{"dlq", "dead-letter"},
-		Short:   "List, show, replay and discard what could not be delivered",
+		Short:   "List, show, replay, discard, export and import what could not be delivered",
 		Example: `  consign dead-letters list --sink slack
   consign dead-letters show dead-letter/slack/0199…/1
   consign dead-letters replay --all --sink slack --wait
   consign dead-letters discard dead-letter/slack/0199…/1 --reason "test data"`,
-	}, listCommand(connection), showCommand(connection), replayCommand(connection), discardCommand(connection))
+	}, listCommand(connection), showCommand(connection), replayCommand(connection), discardCommand(connection),
+		exportCommand(connection), importCommand(connection))
 	addConnection(cmd, connection)
 	return cmd
 }

@@ -1,0 +1,115 @@
+package deadletters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/consign-dev/consign"
+)
+
+// atOnce is how many dead letters are read or started side by side. Each may hold 1 MiB, and more
+// would only wait for the server, which has one connection to its database when embedded.
+const atOnce = 8
+
+// Exported is what an export has written.
+type Exported struct {
+	// Letters counts the dead letters, Results what they hold.
+	Letters int `json:"letters"`
+	Results int `json:"results"`
+	// Replaying are the ids of those of which a replay was under way: what it delivers from then on
+	// is delivered once more when the import is replayed, with the same delivery id.
+	Replaying []string `json:"replaying,omitempty"`
+	// Closed are the ids of those that were replayed or discarded meanwhile, and are left out.
+	Closed []string `json:"closed,omitempty"`
+}
+
+// Export writes every open dead letter that a filter selects to w, one [Line] each, in no order, for
+// [Import] into another namespace, server or release. It changes nothing. The filter's Closed and
+// Limit have no effect.
+//
+// It needs a worker, and memory for a few dead letters. After an error, what was written is not
+// whole: throw it away.
+func Export(ctx context.Context, temporal client.Client, filter Filter, w io.Writer) (Exported, error) {
+	filter.Closed, filter.Limit = false, 0
+	e := &export{temporal: temporal, filter: filter, seen: map[string]bool{}, to: w}
+	// The second pass finds what the listing was behind on, and dead letters whose workflow went on
+	// in another run during the first.
+	for range 2 {
+		if err := e.pass(ctx); err != nil {
+			return e.done, err
+		}
+	}
+	return e.done, nil
+}
+
+type export struct {
+	temporal client.Client
+	filter   Filter
+	seen     map[string]bool
+
+	mu   sync.Mutex
+	to   io.Writer
+	done Exported
+}
+
+// pass writes what is listed and was not seen before.
+func (e *export) pass(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for entry, err := range List(ctx, e.temporal, e.filter) {
+		if err != nil {
+			group.Go(func() error { return err })
+			break
+		}
+		if e.seen[entry.ID] {
+			continue
+		}
+		e.seen[entry.ID] = true
+		group.Go(func() error { return e.one(ctx, entry.ID) })
+	}
+	return group.Wait()
+}
+
+func (e *export) one(ctx context.Context, id string) error {
+	record, err := e.read(ctx, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	open := err == nil && (record.State == consign.StateParked || record.State == stateReplaying)
+	var line []byte
+	if open {
+		if line, err = lineOf(record).Encode(); err != nil {
+			return fmt.Errorf("writing %s: %w", id, err)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !open {
+		e.done.Closed = append(e.done.Closed, id)
+		return nil
+	}
+	if record.State == stateReplaying {
+		e.done.Replaying = append(e.done.Replaying, id)
+	}
+	e.done.Letters++
+	e.done.Results += len(record.Results)
+	_, err = e.to.Write(line)
+	return err
+}
+
+// read asks again when a worker with a lot to do did not answer in time.
+func (e *export) read(ctx context.Context, id string) (record consign.Record, err error) {
+	for range 3 {
+		record, err = Show(ctx, e.temporal, id)
+		if ctx.Err() != nil || !errors.Is(err, consign.ErrUnreachable) {
+			break
+		}
+	}
+	return record, err
+}
