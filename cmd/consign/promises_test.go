@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -152,15 +150,7 @@ sinks:
 // TestUp_RealInput_ReachesFileAndWebhookByteForByte_AndOnce submits what real engines have written.
 func TestUp_RealInput_ReachesFileAndWebhookByteForByte_AndOnce(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../shared/data/*.ndjson")
-	require.NoError(t, err)
-	if len(files) == 0 {
-		t.Skip("the folder with real input, ../shared/data beside the checkout, is not here")
-	}
-	for i := range files {
-		files[i], err = filepath.Abs(files[i])
-		require.NoError(t, err)
-	}
+	files, want := realInput(t)
 	hook, path := newKeeper(t, true), filepath.Join(t.TempDir(), "results.ndjson")
 	// Some of it are incidents, which a sink has to ask for.
 	u := startUp(t, fmt.Sprintf("defaults: {incidents: true}\nsinks:\n  archive: {file: {path: %s}}\n  hook: {webhook: {url: %s}}\n", path, hook.URL), "--ephemeral")
@@ -169,25 +159,10 @@ func TestUp_RealInput_ReachesFileAndWebhookByteForByte_AndOnce(t *testing.T) {
 		require.Zero(t, said.code, "%s", said.messages)
 		require.Contains(t, said.messages, note)
 	}
-	want := map[string][]string{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for line := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
-			var envelope struct {
-				Source string          `json:"source"`
-				ID     string          `json:"id"`
-				Data   json.RawMessage `json:"data"`
-			}
-			require.NoError(t, json.Unmarshal(line, &envelope))
-			want[envelope.Source+"/"+envelope.ID] = []string{string(envelope.Data)}
-		}
-	}
-	require.Len(t, want, 503)
 	for name, taken := range map[string]map[string][]string{"file": inFile(t, path), "webhook": hook.taken} {
-		require.Len(t, slices.Collect(maps.Keys(taken)), len(want), name)
+		require.Len(t, taken, len(want), name)
 		for key, data := range want {
-			require.Equal(t, data, taken[key], "%s at the %s", key, name)
+			require.Equal(t, []string{data}, taken[key], "%s at the %s", key, name)
 		}
 	}
 }
