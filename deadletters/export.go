@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
@@ -103,13 +104,19 @@ func (e *export) one(ctx context.Context, id string) error {
 	return err
 }
 
-// read asks again when a worker with a lot to do did not answer in time.
-func (e *export) read(ctx context.Context, id string) (record consign.Record, err error) {
-	for range 3 {
-		record, err = Show(ctx, e.temporal, id)
-		if ctx.Err() != nil || !errors.Is(err, consign.ErrUnreachable) {
-			break
+// readPatience is for how long a worker that has a lot to do is asked again. One that has thousands of
+// imported dead letters to begin with comes to a question about the last of them after these.
+const readPatience = 5 * time.Minute
+
+func (e *export) read(ctx context.Context, id string) (consign.Record, error) {
+	for began := time.Now(); ; {
+		record, err := Show(ctx, e.temporal, id)
+		if !errors.Is(err, consign.ErrUnreachable) || ctx.Err() != nil || time.Since(began) > readPatience {
+			return record, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(maxPause):
 		}
 	}
-	return record, err
 }

@@ -34,6 +34,9 @@ Deliveries are open for as long as their retries last. With --park-after those s
 cancelled, which parks what their sinks have not taken; 0s parks at once. It can be broken off and run
 again at any time.
 
+Another database does not know what was submitted before: what is submitted again there is delivered
+again, with the same delivery ids.
+
 Exit code 0 when nothing is open but dead letters, else 1 with what remains.`,
 		Example: `  consign drain --timeout 10m
   consign drain --park-after 1m && consign dead-letters export letters.ndjson`,
