@@ -76,7 +76,7 @@ func TestExport_ImportedElsewhere_IsTheSameDeadLetter_AndReplaysWithItsIdentity(
 	lines := s.export(1)
 	line := decoded(t, lines[0])
 	require.Equal(t, before, line.Record)
-	require.Equal(t, data, line.OriginalEvent)
+	require.Equal(t, data, line.OriginalEvent) //nolint:testifylint // its bytes matter
 	require.Equal(t, "sink delivery failure: never", line.Error)
 	require.Equal(t, before.ParkedAt, line.Timestamp)
 	require.Contains(t, lines[0], `"data":`+data+`}`)
@@ -115,7 +115,7 @@ func TestExport_ImportedElsewhere_IsTheSameDeadLetter_AndReplaysWithItsIdentity(
 	err = deadletters.Wait(there.ctx, there.temporal, gone.ID)
 	require.ErrorIs(t, err, deadletters.ErrParked)
 	require.ErrorContains(t, err, `sink "gone" is not configured any more: configure it`)
-	require.Equal(t, 1, len(s.export(1)), "the export has changed nothing")
+	require.Len(t, s.export(1), 1, "the export has changed nothing")
 }
 
 func TestImport_BrokenOffAndBegunAgain_MakesEachDeadLetterOnce(t *testing.T) {

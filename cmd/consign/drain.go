@@ -73,13 +73,13 @@ Exit code 0 when nothing is open but dead letters, else 1 with what remains.`,
 			if err != nil && ctx.Err() == nil {
 				return err
 			}
-			if asJSON {
-				err = tellDrained(cmd, left, err == nil)
-			} else if err == nil {
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), "drained: nothing is open but "+letters(left))
-			} else {
-				err = fmt.Errorf("not drained: %s: %s", looked(left), remedy(left))
+			switch {
+			case asJSON:
+				return tellDrained(cmd, left, err == nil)
+			case err != nil:
+				return fmt.Errorf("not drained: %s: %s", looked(left), remedy(left))
 			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "drained: nothing is open but "+letters(left))
 			return err
 		},
 	}
