@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,12 +31,12 @@ type Exported struct {
 	Closed []string `json:"closed,omitempty"`
 }
 
-// Export writes every open dead letter that a filter selects to w, one [Line] each, in no order, for
+// Export writes every open dead letter that a filter selects to w, one [Line] each, about the oldest first, for
 // [Import] into another namespace, server or release. It changes nothing. The filter's Closed and
 // Limit have no effect.
 //
-// It needs a worker, and memory for a few dead letters. After an error, what was written is not
-// whole: throw it away.
+// It needs a worker, and memory for a few dead letters and the ids of all. After an error, what was
+// written is not whole: throw it away.
 func Export(ctx context.Context, temporal client.Client, filter Filter, w io.Writer) (Exported, error) {
 	filter.Closed, filter.Limit = false, 0
 	e := &export{temporal: temporal, filter: filter, seen: map[string]bool{}, to: w}
@@ -59,20 +60,26 @@ type export struct {
 	done Exported
 }
 
-// pass writes what is listed and was not seen before.
+// pass writes what is listed and was not seen before, the oldest first: a worker that has thousands
+// of imported dead letters to begin with comes to the newest last, and answers for none before.
 func (e *export) pass(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	var ids []string
 	for entry, err := range List(ctx, e.temporal, e.filter) {
 		if err != nil {
-			group.Go(func() error { return err })
+			return err
+		}
+		if !e.seen[entry.ID] {
+			e.seen[entry.ID] = true
+			ids = append(ids, entry.ID)
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, id := range slices.Backward(ids) {
+		if ctx.Err() != nil {
 			break
 		}
-		if e.seen[entry.ID] {
-			continue
-		}
-		e.seen[entry.ID] = true
-		group.Go(func() error { return e.one(ctx, entry.ID) })
+		group.Go(func() error { return e.one(ctx, id) })
 	}
 	return group.Wait()
 }
@@ -104,8 +111,7 @@ func (e *export) one(ctx context.Context, id string) error {
 	return err
 }
 
-// readPatience is for how long a worker that has a lot to do is asked again. One that has thousands of
-// imported dead letters to begin with comes to a question about the last of them after these.
+// readPatience is for how long a busy worker is asked again for one dead letter.
 const readPatience = 5 * time.Minute
 
 func (e *export) read(ctx context.Context, id string) (consign.Record, error) {
