@@ -11,7 +11,10 @@ import (
 	"go.temporal.io/api/temporalproto"
 )
 
-var update = flag.Bool("update", false, "write the histories that these tests make to workflows/testdata, where the replay tests read them")
+var update = flag.Bool("update", false, "write the histories that these tests make to workflows/testdata/unreleased, where the replay tests read them")
+
+// histories of the code under work. A release renames the folder, and its histories stay as they are.
+var histories = filepath.Join("..", "workflows", "testdata", "unreleased")
 
 // keep records the history of a workflow for the replay tests of package workflows.
 func (s *stage) keep(name, workflowID string) {
@@ -28,5 +31,6 @@ func (s *stage) keep(name, workflowID string) {
 	}
 	text, err := temporalproto.CustomJSONMarshalOptions{Indent: "  "}.Marshal(history)
 	require.NoError(s, err)
-	require.NoError(s, os.WriteFile(filepath.Join("..", "workflows", "testdata", name+".json"), append(text, '\n'), 0o600))
+	require.NoError(s, os.MkdirAll(histories, 0o750))
+	require.NoError(s, os.WriteFile(filepath.Join(histories, name+".json"), append(text, '\n'), 0o600))
 }

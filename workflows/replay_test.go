@@ -1,7 +1,9 @@
 package workflows_test
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,20 +15,18 @@ import (
 	"github.com/consign-dev/consign/workflows"
 )
 
-// TestReplay_RecordedHistories runs today's code against histories that real runs have left. They
-// are written by "go test ./acceptance -update". One that no longer replays means that workflows
-// under way would be stuck after an upgrade: guard the change with workflow.GetVersion, and record a
-// new history beside the old one.
+// TestReplay_RecordedHistories runs today's code against histories that real runs have left: those of
+// each release, in testdata/VERSION, and those of the code under work, in testdata/unreleased, where
+// "go test ./acceptance -update" writes them. One that no longer replays means that workflows under
+// way would be stuck after an upgrade: guard the change with workflow.GetVersion, and record a new
+// history beside the old ones.
 func TestReplay_RecordedHistories(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.json")
+	files, err := filepath.Glob("testdata/*/*.json")
 	require.NoError(t, err)
-	seen := map[string]int{}
+	require.NotEmpty(t, files)
 	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".json")
-		kind, _, _ := strings.Cut(name, "_")
-		seen[kind]++
-		t.Run(name, func(t *testing.T) {
+		t.Run(strings.TrimPrefix(strings.TrimSuffix(filepath.ToSlash(file), ".json"), "testdata/"), func(t *testing.T) {
 			t.Parallel()
 			options := worker.WorkflowReplayerOptions{DataConverter: consign.DataConverter()}
 			replayer, err := worker.NewWorkflowReplayerWithOptions(options)
@@ -36,6 +36,22 @@ func TestReplay_RecordedHistories(t *testing.T) {
 			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, file))
 		})
 	}
-	require.NotZero(t, seen["deliver"])
-	require.NotZero(t, seen["dead"])
+}
+
+// TestReplay_EachReleaseHasLeftItsHistories reads the releases from the changelog.
+func TestReplay_EachReleaseHasLeftItsHistories(t *testing.T) {
+	t.Parallel()
+	changelog, err := os.ReadFile("../CHANGELOG.md")
+	require.NoError(t, err)
+	versions := []string{"0.1.0"} // the first
+	for _, heading := range regexp.MustCompile(`(?m)^## \[?v?(\d+\.\d+\.\d+[^\s\]]*)`).FindAllStringSubmatch(string(changelog), -1) {
+		versions = append(versions, heading[1])
+	}
+	for _, version := range versions {
+		for _, kind := range []string{"deliver", "dead_letter"} {
+			left, err := filepath.Glob(filepath.Join("testdata", version, kind+"_*.json"))
+			require.NoError(t, err)
+			require.NotEmptyf(t, left, "no %s_*.json in workflows/testdata/%s: CONTRIBUTING.md says how a release is cut", kind, version)
+		}
+	}
 }
