@@ -39,7 +39,9 @@ func (a *Activities) Route(_ context.Context, in RouteInput) (Route, error) {
 	route := Route{Legs: []Leg{}, AckPolicy: a.ackPolicy()}
 	if in.Sink != "" {
 		if gate := a.Gates[in.Sink]; gate != nil {
-			route.Legs = append(route.Legs, legTo(gate.settings))
+			leg := legTo(gate.settings)
+			leg.Sink = in.Sink // also if that is an alias now: delivery ids are made with the name
+			route.Legs = append(route.Legs, leg)
 		}
 		return route, nil
 	}

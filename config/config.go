@@ -29,6 +29,9 @@ type Sink struct {
 	// Name is the sink's key in the file: lower-case letters, digits and dashes, at most 63. It is
 	// part of delivery ids and of a task queue's name.
 	Name string
+	// Aliases are names that the sink had before. What waits in Temporal under one of them, and dead
+	// letters of it, are delivered by this sink, with the delivery ids that they had. Default: none.
+	Aliases []string
 	// Kind is the name of the kind, such as "webhook".
 	Kind string
 	// External means that a worker other than Consign's own makes the attempts, so none is inline.

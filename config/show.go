@@ -37,12 +37,13 @@ func (c Config) MarshalJSON() ([]byte, error) { return c.tree().json(), nil }
 // variables.
 func (s Sink) Format(state fmt.State, _ rune) { _, _ = fmt.Fprintf(state, "%s (%s)", s.Name, s.Kind) }
 
-// MarshalJSON encodes a sink's name and kind only, for the same reason; see [Config.ShowJSON].
+// MarshalJSON encodes a sink's names and kind only, for the same reason; see [Config.ShowJSON].
 func (s Sink) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
-		Name string `json:"name"`
-		Kind string `json:"kind"`
-	}{s.Name, s.Kind})
+		Name    string   `json:"name"`
+		Aliases []string `json:"aliases,omitempty"`
+		Kind    string   `json:"kind"`
+	}{s.Name, s.Aliases, s.Kind})
 }
 
 func (c Config) hasLiteralSecret() bool {
@@ -81,6 +82,9 @@ func (e encoder) sink(sink Sink) *node {
 	path, result := join("sinks", sink.Name), &node{shape: mapping}
 	if sink.Settings != nil {
 		result.set(sink.Kind, e.encode(reflect.ValueOf(sink.Settings), join(path, sink.Kind)))
+	}
+	if len(sink.Aliases) > 0 {
+		result.set(aliasesField, e.encode(reflect.ValueOf(sink.Aliases), join(path, aliasesField)))
 	}
 	delivery := sink.Delivery
 	if delivery.BatchFlush == defaultDelivery(false).BatchFlush {

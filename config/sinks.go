@@ -21,6 +21,7 @@ func (r *reader) sinks(n, defaults *node) []Sink {
 	for _, e := range n.entries {
 		sinks = append(sinks, r.sink(e, defaults))
 	}
+	r.checkAliases(n, sinks)
 	return sinks
 }
 
@@ -40,6 +41,10 @@ func (r *reader) sink(e entry, defaults *node) Sink {
 		return sink
 	}
 	kinds, others := e.value.split(func(key string) bool { _, found := r.kind(key); return found })
+	aliases, others := others.split(func(key string) bool { return key == aliasesField })
+	if list, found := aliases.get(aliasesField); found {
+		r.decode(list.value, reflect.ValueOf(&sink.Aliases).Elem(), join(path, aliasesField))
+	}
 	delivery, strangers := others.split(isDelivery)
 	r.strangers(e, kinds, strangers, path)
 
@@ -61,7 +66,7 @@ func (r *reader) sink(e entry, defaults *node) Sink {
 // strangers reports keys of a sink that are neither kinds nor delivery settings, and a sink without
 // a kind.
 func (r *reader) strangers(e entry, kinds, strangers *node, path string) {
-	names := fieldsOf(reflect.TypeFor[Delivery]()).names()
+	names := append(fieldsOf(reflect.TypeFor[Delivery]()).names(), aliasesField)
 	misspelt := false
 	for _, s := range strangers.entries {
 		guess := nearest(s.key, append(r.kindNames(), names...))

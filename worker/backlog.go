@@ -15,8 +15,9 @@ import (
 	"github.com/consign-dev/consign/config"
 )
 
-// backlog collects how many queued attempts wait in Temporal for each sink, and how many workers ask
-// for them, at each scrape. An external sink with a backlog that nobody asks for has lost its worker.
+// backlog collects how many queued attempts wait in Temporal for each sink, under each of its names, and
+// how many workers ask for them, at each scrape. An external sink with a backlog that nobody asks for has
+// lost its worker.
 type backlog struct {
 	temporal  client.Client
 	namespace string
@@ -39,7 +40,9 @@ func newBacklog(temporal client.Client, namespace string, sinks []config.Sink) *
 		polling: prometheus.NewDesc("consign_queue_pollers", "Workers that asked for a sink's queued attempts within the last 5 minutes.", []string{"sink"}, nil),
 	}
 	for _, sink := range sinks {
-		b.heard[sink.Name] = queue{}
+		for _, name := range names(sink) {
+			b.heard[name] = queue{}
+		}
 	}
 	return b
 }

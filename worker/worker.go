@@ -81,11 +81,13 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 			o.Log.Info("attempts at this sink wait for a worker of its own", zap.String("sink", sink.Name), zap.String("queue", consign.SinkQueue(sink.Name)))
 			continue
 		}
-		worker, err := w.sink(acts, w.gates[sink.Name])
-		if err != nil {
-			return nil, errors.Join(err, w.close(ctx))
+		for _, name := range names(sink) {
+			worker, err := w.sink(acts, name)
+			if err != nil {
+				return nil, errors.Join(err, w.close(ctx))
+			}
+			w.workers = append(w.workers, worker)
 		}
-		w.workers = append(w.workers, worker)
 	}
 	for i, worker := range w.workers {
 		if err := worker.Start(); err != nil {
@@ -112,7 +114,10 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// Gate of a sink; nil if there is none of that name.
+// names of a sink: its own first, then those that it had before.
+func names(sink config.Sink) []string { return append([]string{sink.Name}, sink.Aliases...) }
+
+// Gate of a sink, by its name or an alias; nil if there is none of that name.
 func (w *Worker) Gate(sink string) *activities.Gate { return w.gates[sink] }
 
 // Registry that holds the worker's metrics.
@@ -132,7 +137,10 @@ func (w *Worker) open(ctx context.Context, metrics *activities.Metrics) error {
 			problems = append(problems, fmt.Errorf("sinks.%s.%s: %w", settings.Name, settings.Kind, err))
 			continue
 		}
-		w.gates[settings.Name] = activities.NewGate(settings, sink, metrics)
+		gate := activities.NewGate(settings, sink, metrics)
+		for _, name := range names(settings) {
+			w.gates[name] = gate
+		}
 	}
 	guard := webhook.GuardDefault
 	if p := w.options.Config.Acks.Private; p != nil && !*p {
@@ -167,19 +175,20 @@ func (w *Worker) main(acts *activities.Activities) sdk.Worker {
 	return worker
 }
 
-// sink works on the queued attempts of one sink.
-func (w *Worker) sink(acts *activities.Activities, gate *activities.Gate) (sdk.Worker, error) {
+// sink works on what is queued for a sink under one of its names.
+func (w *Worker) sink(acts *activities.Activities, name string) (sdk.Worker, error) {
+	gate := w.gates[name]
 	tuner, err := tuner(gate)
 	if err != nil {
-		return nil, fmt.Errorf("sink %s: %w", gate.Name(), err)
+		return nil, fmt.Errorf("sink %s: %w", name, err)
 	}
-	worker := sdk.New(w.options.Temporal, consign.SinkQueue(gate.Name()), sdk.Options{
+	worker := sdk.New(w.options.Temporal, consign.SinkQueue(name), sdk.Options{
 		Tuner:                            tuner,
 		MaxConcurrentActivityTaskPollers: min(4, gate.Settings().Concurrency),
 		DisableWorkflowWorker:            true,
 		WorkerStopTimeout:                w.options.Drain,
 		DisableRegistrationAliasing:      true,
-		OnFatalError:                     func(err error) { w.log.Error("worker failed", zap.String("sink", gate.Name()), zap.Error(err)) },
+		OnFatalError:                     func(err error) { w.log.Error("worker failed", zap.String("sink", name), zap.Error(err)) },
 	})
 	worker.RegisterActivityWithOptions(acts.Deliver, activity.RegisterOptions{Name: consign.DeliverActivity})
 	return worker, nil
@@ -211,9 +220,13 @@ func (w *Worker) Stop(ctx context.Context) error {
 
 func (w *Worker) close(ctx context.Context) error {
 	var problems []error
-	for name, gate := range w.gates {
+	for _, sink := range w.options.Config.Sinks {
+		gate := w.gates[sink.Name]
+		if gate == nil {
+			continue // it could not be opened
+		}
 		if err := gate.Close(ctx); err != nil {
-			problems = append(problems, fmt.Errorf("closing sink %s: %w", name, err))
+			problems = append(problems, fmt.Errorf("closing sink %s: %w", sink.Name, err))
 		}
 	}
 	if w.acks != nil {

@@ -98,6 +98,9 @@ func summary(c *config.Config) string {
 	names := make([]string, len(c.Sinks))
 	for i, sink := range c.Sinks {
 		names[i] = sink.Name
+		if len(sink.Aliases) > 0 {
+			names[i] += " (before: " + strings.Join(sink.Aliases, ", ") + ")"
+		}
 	}
 	text := fmt.Sprintf("%s (%s)", count(len(names), "sink"), strings.Join(names, ", "))
 	if c.Path == "" {
