@@ -20,7 +20,7 @@ func Millis(d time.Duration) Milliseconds {
 type Attempt struct {
 	// Number counts the leg's tries from 1.
 	Number int `json:"number"`
-	// At is when the try began, by the worker's clock.
+	// At is when the try began, by Temporal's clock.
 	At time.Time `json:"at"`
 	// Took is how long it lasted.
 	Took Milliseconds `json:"took_ms"`

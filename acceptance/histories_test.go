@@ -22,15 +22,22 @@ func (s *stage) keep(name, workflowID string) {
 	if !*update {
 		return
 	}
-	history := &historypb.History{}
-	events := s.temporal.GetWorkflowHistory(s.ctx, workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		require.NoError(s, err)
-		history.Events = append(history.Events, event)
-	}
+	history := &historypb.History{Events: s.history(workflowID)}
 	text, err := temporalproto.CustomJSONMarshalOptions{Indent: "  "}.Marshal(history)
 	require.NoError(s, err)
 	require.NoError(s, os.MkdirAll(histories, 0o750))
 	require.NoError(s, os.WriteFile(filepath.Join(histories, name+".json"), append(text, '\n'), 0o600))
+}
+
+// history of a workflow.
+func (s *stage) history(workflowID string) []*historypb.HistoryEvent {
+	s.Helper()
+	var history []*historypb.HistoryEvent
+	events := s.temporal.GetWorkflowHistory(s.ctx, workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(s, err)
+		history = append(history, event)
+	}
+	return history
 }

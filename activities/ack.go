@@ -17,7 +17,7 @@ import (
 
 // Poster posts one signed request. Its errors are those of a sink.
 type Poster interface {
-	Post(ctx context.Context, url, id string, first time.Time, body []byte, headers map[string]string) error
+	Post(ctx context.Context, url, id string, first, at time.Time, body []byte, headers map[string]string) error
 }
 
 // Ack is the activity "ack": it tells the upstream once. It runs inline first, then queued.
@@ -67,7 +67,7 @@ func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
 		if err != nil {
 			return sinks.Permanent(err)
 		}
-		return a.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, body, nil)
+		return a.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, a.began(ctx, in.First), body, nil)
 	}
 	return sinks.Permanent(errors.New("the ack target names neither a signal nor a URL"))
 }

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -27,4 +28,6 @@ type Activities struct {
 	Metrics *Metrics
 	// Log may not be nil.
 	Log *zap.Logger
+
+	clockWarned atomic.Bool
 }

@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -26,6 +25,8 @@ type DeliverInput struct {
 	// before it, when this one is a replay.
 	Made   int `json:"made"`
 	Before int `json:"before,omitempty"`
+	// At is when this attempt began. Only inline: a queued one has it from Temporal.
+	At time.Time `json:"at,omitzero"`
 	// Leg names the leg at the gate of a best-effort sink. Only inline.
 	Leg string `json:"leg,omitempty"`
 	// Settle says that the leg is over: nothing is delivered. Only inline.
@@ -46,21 +47,22 @@ const queueSlack = InlineLimit + 3*time.Second
 // counts it as lost.
 func QueuedLimit(p Policy, results int) time.Duration { return p.whole(results) + queueSlack }
 
+// noSuchSink skips an attempt in a worker whose configuration is another one than that of the worker
+// that routed the result. It goes on in the sink's queue, which only workers that know the sink poll.
+const noSuchSink = "this worker has no such sink"
+
 // Deliver is the activity "deliver": one attempt, inline when it runs as a local activity.
 func (a *Activities) Deliver(ctx context.Context, in DeliverInput) (Outcome, error) {
 	gate := a.Gates[in.Sink]
 	if activity.GetInfo(ctx).IsLocalActivity {
 		return a.inline(ctx, gate, in), nil
 	}
-	if gate == nil {
-		return Outcome{}, unknownSink(in.Sink)
-	}
 	return a.queued(ctx, gate, in)
 }
 
 func (a *Activities) inline(ctx context.Context, gate *Gate, in DeliverInput) Outcome {
 	if gate == nil {
-		return Outcome{Skipped: "this worker has no such sink"}
+		return Outcome{Skipped: noSuchSink}
 	}
 	if in.Settle {
 		gate.Settle(in.Leg)
@@ -98,6 +100,9 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	info := activity.GetInfo(ctx)
 	log := a.attemptLog(ctx, in, int(info.Attempt))
 	before := int(info.Attempt) - 1
+	if gate == nil { // the task was put into another sink's queue
+		return Outcome{Skipped: noSuchSink, Failures: all(in), Made: before, Attempts: log}, nil
+	}
 	// The deadline is Temporal's. What it leaves after the sink's own timeout may go in waiting.
 	enter, cancel := context.WithDeadline(ctx, info.Deadline.Add(-in.Policy.whole(len(in.Batch))-time.Second))
 	defer cancel()
@@ -131,10 +136,10 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 // attempt hands the batch to the sink once: the n-th time for this leg. limit is that of an inline
 // attempt; 0 is none beyond the sink's own timeout.
 func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n int, limit time.Duration) (Outcome, error) {
-	number := in.Before + n
+	number, at := in.Before+n, a.began(ctx, in.At)
 	batch := make([]sinks.Delivery, len(in.Batch))
 	for i, item := range in.Batch {
-		batch[i] = sinks.Delivery{ID: item.DeliveryID, Result: item.Result, First: in.First, Attempt: number}
+		batch[i] = sinks.Delivery{ID: item.DeliveryID, Result: item.Result, First: in.First, At: at, Attempt: number}
 	}
 	began := time.Now()
 	errs, err := gate.deliver(ctx, try{
@@ -152,7 +157,7 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 	if len(outcome.Failures) > 0 {
 		last := outcome.Failures[len(outcome.Failures)-1]
 		outcome.Attempts = []consign.Attempt{{
-			Number: number, At: began, Took: consign.Millis(time.Since(began)), Label: last.Label, Cause: last.Cause,
+			Number: number, At: at, Took: consign.Millis(time.Since(began)), Label: last.Label, Cause: last.Cause,
 		}}
 		outcome.After = consign.Millis(in.Policy.next(n, asked))
 		a.Log.Info("attempt failed",
@@ -197,11 +202,4 @@ func (a *Activities) attemptLog(ctx context.Context, in DeliverInput, attempt in
 		log = append(log, consign.Attempt{Number: number, Label: "lost", Cause: "the worker stopped, or was killed, during this attempt"})
 	}
 	return log
-}
-
-func unknownSink(name string) error {
-	return temporal.NewApplicationErrorWithOptions("this worker has no sink "+name, "unknown sink", temporal.ApplicationErrorOptions{
-		Category: temporal.ApplicationErrorCategoryBenign,
-		Cause:    errors.New("configure it, or an alias for it"),
-	})
 }

@@ -3,6 +3,9 @@ package activities
 import (
 	"context"
 
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
 )
@@ -21,6 +24,9 @@ type Route struct {
 	// Unrouted lists results that no sink wants, by index, and Unmatched says what to do with them.
 	Unrouted  []int            `json:"unrouted,omitempty"`
 	Unmatched config.Unmatched `json:"unmatched,omitempty"`
+	// Elsewhere says that this worker does not know the sink that was asked for, and that another one,
+	// which polls the sink's queue, does: it is to be asked there.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 	// AckPolicy says how acks are retried.
 	AckPolicy Policy `json:"ack_policy"`
 }
@@ -35,15 +41,10 @@ type Leg struct {
 }
 
 // Route is the activity "route".
-func (a *Activities) Route(_ context.Context, in RouteInput) (Route, error) {
+func (a *Activities) Route(ctx context.Context, in RouteInput) (Route, error) {
 	route := Route{Legs: []Leg{}, AckPolicy: a.ackPolicy()}
 	if in.Sink != "" {
-		if gate := a.Gates[in.Sink]; gate != nil {
-			leg := legTo(gate.settings)
-			leg.Sink = in.Sink // also if that is an alias now: delivery ids are made with the name
-			route.Legs = append(route.Legs, leg)
-		}
-		return route, nil
+		return a.routeTo(ctx, in.Sink, route)
 	}
 	wanted := make([]bool, len(in.Results))
 	for _, sink := range a.Config.Sinks {
@@ -73,6 +74,23 @@ func (a *Activities) Route(_ context.Context, in RouteInput) (Route, error) {
 		a.Metrics.unmatched.Add(float64(len(route.Unrouted)))
 	}
 	a.Metrics.results.Add(float64(len(in.Results)))
+	return route, nil
+}
+
+// routeTo is the leg to one sink. Workers may have different configurations, during a roll-out for
+// one, so that this one may not know what another does.
+func (a *Activities) routeTo(ctx context.Context, sink string, route Route) (Route, error) {
+	if gate := a.Gates[sink]; gate != nil {
+		leg := legTo(gate.settings)
+		leg.Sink = sink // also if that is an alias now: delivery ids are made with the name
+		route.Legs = append(route.Legs, leg)
+		return route, nil
+	}
+	queue, err := a.Temporal.DescribeTaskQueue(ctx, consign.SinkQueue(sink), enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+	if err != nil {
+		return route, temporal.NewApplicationErrorWithOptions("looking for workers of sink "+sink+": "+err.Error(), "route", temporal.ApplicationErrorOptions{})
+	}
+	route.Elsewhere = len(queue.GetPollers()) > 0
 	return route, nil
 }
 

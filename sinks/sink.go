@@ -28,6 +28,9 @@ type Delivery struct {
 	// First is when the first attempt was due: when the result's workflow, or the replay, started.
 	// It is the same on every retry.
 	First time.Time
+	// At is when this attempt began. It is Temporal's clock, as First is, so that the two compare
+	// whatever the clock of this machine says.
+	At time.Time
 	// Attempt counts tries from 1.
 	Attempt int
 }

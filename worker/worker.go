@@ -95,6 +95,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 			return nil, errors.Join(fmt.Errorf("starting the worker: %w", err), w.Stop(ctx))
 		}
 	}
+	w.warnOfOrphans(ctx)
 	o.Log.Info("worker started", zap.Int("sinks", len(o.Config.Sinks)), zap.String("namespace", o.Namespace))
 	return w, nil
 }
@@ -191,6 +192,7 @@ func (w *Worker) sink(acts *activities.Activities, name string) (sdk.Worker, err
 		OnFatalError:                     func(err error) { w.log.Error("worker failed", zap.String("sink", name), zap.Error(err)) },
 	})
 	worker.RegisterActivityWithOptions(acts.Deliver, activity.RegisterOptions{Name: consign.DeliverActivity})
+	worker.RegisterActivityWithOptions(acts.Route, activity.RegisterOptions{Name: consign.RouteActivity})
 	return worker, nil
 }
 

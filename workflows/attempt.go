@@ -19,6 +19,7 @@ func (l *leg) input(pending []int) activities.DeliverInput {
 
 func (l *leg) attemptInline(ctx workflow.Context, pending []int) activities.Outcome {
 	in := l.input(pending)
+	in.At = workflow.Now(ctx)
 	if l.Policy.BestEffort {
 		in.Leg = workflow.GetInfo(ctx).WorkflowExecution.RunID
 	}

@@ -62,4 +62,16 @@ func unlimited(id string) workflow.ActivityOptions {
 	}
 }
 
+// pollersKnown is how long Temporal remembers who has polled a queue: 5 minutes.
+const pollersKnown = 5 * time.Minute
+
+// elsewhere are the options of an activity that is asked of the workers that know a sink.
+func elsewhere(id, sink string) workflow.ActivityOptions {
+	options := unlimited(id + " at " + sink)
+	options.TaskQueue = consign.SinkQueue(sink)
+	options.ScheduleToStartTimeout = pollersKnown
+	options.RetryPolicy.MaximumAttempts = 10 // a sink's worker in another language may not have the activity
+	return options
+}
+
 func summary(to activities.Leg) string { return fmt.Sprintf("to %s (%s)", to.Sink, to.Kind) }

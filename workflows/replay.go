@@ -1,9 +1,11 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -70,6 +72,27 @@ func (d *deadLetter) nowhere(err error) string {
 	return fmt.Sprintf("sink %q is not configured any more: configure it, or an alias for it, and replay again", d.record.Sink)
 }
 
+// ask has a worker route the replay. One that does not know the sink names the sink's queue as the place
+// to ask, if that is polled; when nobody there takes it up, workers are asked anew.
+func (d *deadLetter) ask(ctx workflow.Context, in activities.RouteInput) (activities.Route, error) {
+	id := fmt.Sprintf("route %d", d.record.Replays)
+	anyone := unlimited(id)
+	// Not the worker that holds this workflow each time: of what no sink wanted, another may know better.
+	anyone.DisableEagerExecution = true
+	for {
+		var route activities.Route
+		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, anyone), consign.RouteActivity, in).Get(ctx, &route)
+		if err != nil || !route.Elsewhere {
+			return route, err
+		}
+		route = activities.Route{}
+		err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, elsewhere(id, in.Sink)), consign.RouteActivity, in).Get(ctx, &route)
+		if timeout, ok := errors.AsType[*temporal.TimeoutError](err); !ok || timeout.TimeoutType() != enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START {
+			return route, err
+		}
+	}
+}
+
 // route asks for the sink's settings of today. What no sink wanted is routed again.
 func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 	d.pending = make([]int, len(d.record.Results))
@@ -82,8 +105,8 @@ func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 	if unrouted {
 		in = activities.RouteInput{Results: d.record.Results}
 	}
-	var route activities.Route
-	if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, unlimited(fmt.Sprintf("route %d", d.record.Replays))), consign.RouteActivity, in).Get(ctx, &route); err != nil {
+	route, err := d.ask(ctx, in)
+	if err != nil {
 		return nil, err
 	}
 	var legs []*leg

@@ -61,6 +61,7 @@ func deliver(result consign.Result) sinks.Delivery {
 		ID:      consign.DeliveryID(result.Source, result.ID, sinkName),
 		Result:  result,
 		First:   time.Now().Add(-time.Second),
+		At:      time.Now(),
 		Attempt: 1,
 	}
 }

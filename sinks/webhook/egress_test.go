@@ -78,7 +78,7 @@ func TestPost_StrictGuard_RefusesLoopback(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(sender.Close)
 	for _, address := range []string{r.URL, "http://localhost:" + port} {
-		failure := refused(t, sender.Post(t.Context(), address, "msg_1", time.Now(), []byte(`{}`), nil))
+		failure := refused(t, sender.Post(t.Context(), address, "msg_1", time.Now(), time.Time{}, []byte(`{}`), nil))
 		require.True(t, failure.Permanent, failure.Message)
 		require.Equal(t, "egress refused", failure.Label)
 	}

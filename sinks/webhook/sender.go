@@ -28,7 +28,6 @@ type Sender struct {
 	guard     Guard
 	transport *http.Transport
 	userAgent string
-	now       func() time.Time
 	closed    atomic.Bool
 }
 
@@ -44,7 +43,6 @@ func NewSender(secret config.Secret, guard Guard) (*Sender, error) {
 		guard:     guard,
 		transport: newTransport(guard, nil),
 		userAgent: userAgent(),
-		now:       time.Now,
 	}, nil
 }
 
@@ -54,8 +52,9 @@ func NewSender(secret config.Secret, guard Guard) (*Sender, error) {
 //
 // id goes into the header webhook-id and first, the time of the first attempt, into
 // webhook-timestamp, so that a retry repeats both and the signature byte for byte. From 4 minutes
-// after first on, each request is stamped and signed anew with the same id.
-func (s *Sender) Post(ctx context.Context, address, id string, first time.Time, body []byte, headers map[string]string) error {
+// after first on, each request is stamped with at and signed anew with the same id. at is when this
+// attempt began, by the clock that first was read from; zero: now, by this machine's.
+func (s *Sender) Post(ctx context.Context, address, id string, first, at time.Time, body []byte, headers map[string]string) error {
 	target, err := endpoint(address)
 	if err != nil {
 		return sinks.Permanent(sinks.Label(fmt.Errorf("POST: url: %w", err), "bad url"))
@@ -68,9 +67,12 @@ func (s *Sender) Post(ctx context.Context, address, id string, first time.Time, 
 		return failed(ctx, origin, hide, err)
 	}
 
+	if at.IsZero() {
+		at = time.Now()
+	}
 	exchange, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	request, err := s.request(exchange, target, id, first, body, headers)
+	request, err := s.request(exchange, target, id, stamp(first, at), body, headers)
 	if err != nil {
 		return sinks.Permanent(hidden(fmt.Errorf("POST %s: %w", origin, err), hide))
 	}
@@ -82,7 +84,7 @@ func (s *Sender) Post(ctx context.Context, address, id string, first time.Time, 
 	}
 	defer response.Body.Close()
 	defer time.AfterFunc(answerWait, giveUp).Stop()
-	return judge(response, origin, hide, s.now())
+	return judge(response, origin, hide, at)
 }
 
 // Close closes the connections that are kept for further requests. Those fail from now on.
@@ -91,7 +93,7 @@ func (s *Sender) Close() {
 	s.transport.CloseIdleConnections()
 }
 
-func (s *Sender) request(ctx context.Context, target *url.URL, id string, first time.Time, body []byte, headers map[string]string) (*http.Request, error) {
+func (s *Sender) request(ctx context.Context, target *url.URL, id string, stamp time.Time, body []byte, headers map[string]string) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the request cannot be made of this URL")
@@ -99,7 +101,6 @@ func (s *Sender) request(ctx context.Context, target *url.URL, id string, first 
 	for name, value := range headers {
 		request.Header.Set(name, value)
 	}
-	stamp := s.stamp(first)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", s.userAgent)
 	request.Header.Set(standardwebhooks.HeaderWebhookID, id)
@@ -116,10 +117,9 @@ func (s *Sender) request(ctx context.Context, target *url.URL, id string, first 
 
 // stamp is the time that a request carries. A first attempt far in the future comes of a clock that
 // is wrong, and a receiver would refuse it as well.
-func (s *Sender) stamp(first time.Time) time.Time {
-	now := s.now()
-	if now.Sub(first).Abs() < stampLife {
+func stamp(first, at time.Time) time.Time {
+	if at.Sub(first).Abs() < stampLife {
 		return first
 	}
-	return now
+	return at
 }

@@ -126,7 +126,7 @@ func (s *Sink) deliver(ctx context.Context, d sinks.Delivery) error {
 	if err != nil {
 		return sinks.Permanent(fmt.Errorf("encode result %s/%s: %w", d.Result.Source, d.Result.ID, err))
 	}
-	return s.sender.Post(ctx, s.url, d.ID, d.First, body, s.headers)
+	return s.sender.Post(ctx, s.url, d.ID, d.First, d.At, body, s.headers)
 }
 
 // Close closes the connections that are kept for further deliveries.

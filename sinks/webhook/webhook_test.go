@@ -96,8 +96,7 @@ func TestDeliver_RetryWithinFourMinutes_RepeatsEveryByte_LaterIsStampedAnew(t *t
 	d := delivery(`{"a":1}`)
 	d.First = time.Now().Add(-2 * time.Minute) // far enough from now for the library's own check at both ends
 	for _, age := range []time.Duration{0, 4*time.Minute - time.Millisecond, 4 * time.Minute, 10 * time.Minute, -5 * time.Minute} {
-		now := d.First.Add(age)
-		sink.sender.now = func() time.Time { return now }
+		d.At = d.First.Add(age)
 		err := attempt(t, sink, d)
 		if age < 5*time.Minute && age > -5*time.Minute {
 			require.NoError(t, err)
@@ -105,7 +104,7 @@ func TestDeliver_RetryWithinFourMinutes_RepeatsEveryByte_LaterIsStampedAnew(t *t
 			require.Equal(t, "http 418", sinks.Classify(err).Label, "stamped %s after the first attempt, which the receiver is far from", age)
 		}
 	}
-	sink.sender.now = time.Now
+	d.At = time.Time{} // now
 	d.First = time.Now().Add(-72 * time.Hour)
 	require.NoError(t, attempt(t, sink, d), "a replay days later is stamped anew")
 
