@@ -27,32 +27,18 @@ import (
 // shiftedClock builds testdata/shifted with a package time that adds $CLOCK_SHIFT seconds to the time of
 // day and leaves the monotonic clock alone, as setting a machine's clock does. The standard library and
 // the SDK are compiled for it once, in about a minute on 2 cores; then the build cache has them.
-var shiftedClock = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "consign-shifted-")
-	if err != nil {
-		return "", err
-	}
-	root, err := exec.Command("go", "env", "GOROOT").Output()
-	if err != nil {
-		return dir, err
-	}
+func shiftedClock(t *testing.T) (binary string) {
+	t.Helper()
+	dir := t.TempDir()
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	require.NoError(t, err)
 	path := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
 	source, err := os.ReadFile(path)
-	if err != nil {
-		return dir, err
-	}
-	const reading = "sec, nsec, mono := runtimeNow()\n"
-	before, after, found := strings.Cut(string(source), "func Now() Time {\n\t"+reading)
-	if !found {
-		return dir, fmt.Errorf("%s of %s does not read the clock as expected: adapt this test", path, runtime.Version())
-	}
-	shifted := filepath.Join(dir, "time.go")
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: shifted}})
-	if err != nil {
-		return dir, err
-	}
-	for name, text := range map[string]string{
-		shifted: before + "func Now() Time {\n\t" + reading + "\tsec += clockShift\n" + after + `
+	require.NoError(t, err)
+	const reading = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
+	before, after, found := strings.Cut(string(source), reading)
+	require.Truef(t, found, "%s of %s does not read the clock as expected: adapt this test", path, runtime.Version())
+	text := strings.Replace(before, "import (\n", "import (\n\t\"syscall\"\n", 1) + reading + "\tsec += clockShift\n" + after + `
 var clockShift = func() int64 {
 	text, _ := syscall.Getenv("CLOCK_SHIFT")
 	seconds, err := atoi(text)
@@ -61,23 +47,17 @@ var clockShift = func() int64 {
 	}
 	return int64(seconds)
 }()
-`,
-		filepath.Join(dir, "overlay.json"): string(overlay),
-	} {
-		if name == shifted {
-			text = strings.Replace(text, "import (\n", "import (\n\t\"syscall\"\n", 1)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			return dir, err
-		}
-	}
-	binary := filepath.Join(dir, "shifted")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, "./testdata/shifted").CombinedOutput()
-	if err != nil {
-		return dir, fmt.Errorf("go build: %w: %s", err, out)
-	}
-	return binary, nil
-})
+`
+	shifted, overlay := filepath.Join(dir, "time.go"), filepath.Join(dir, "overlay.json")
+	require.NoError(t, os.WriteFile(shifted, []byte(text), 0o600))
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{path: shifted}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(overlay, replace, 0o600))
+	binary = filepath.Join(dir, "shifted")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-overlay", overlay, "-o", binary, "./testdata/shifted").CombinedOutput()
+	require.NoError(t, err, "go build: %s", out)
+	return binary
+}
 
 // shiftedWorker is a worker process whose clock is off by that much.
 type shiftedWorker struct {
@@ -102,10 +82,8 @@ func (l *lockedText) String() string {
 	return l.text.String()
 }
 
-func (s *stage) shifted(by time.Duration, yaml string) *shiftedWorker {
+func (s *stage) shifted(binary string, by time.Duration, yaml string) *shiftedWorker {
 	s.Helper()
-	binary, err := shiftedClock()
-	require.NoError(s, err)
 	w := &shiftedWorker{Cmd: exec.Command(binary)}
 	w.Env = append(os.Environ(), fmt.Sprintf("CLOCK_SHIFT=%d", int(by.Seconds())), "TEMPORAL_ADDRESS="+server.Address(), "TEMPORAL_NAMESPACE="+s.namespace)
 	w.Stdin = strings.NewReader(yaml)
@@ -189,17 +167,16 @@ func TestClock_WorkerThatIsTenMinutesOff_DeliversRetriesParksReplaysAndDrainsAsA
 	if testing.Short() {
 		t.Skip("compiles the standard library, when the build cache is cold")
 	}
-	_, err := shiftedClock() // before the subtests, whose time is bounded
-	require.NoError(t, err)
+	binary := shiftedClock(t) // before the subtests, whose time is bounded
 	for _, by := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
 		t.Run(by.String(), func(t *testing.T) {
 			t.Parallel()
-			underShiftedClock(t, by)
+			underShiftedClock(t, binary, by)
 		})
 	}
 }
 
-func underShiftedClock(t *testing.T, by time.Duration) {
+func underShiftedClock(t *testing.T, binary string, by time.Duration) {
 	s := newStage(t)
 	healed := false // guarded by the receiver's mutex
 	v := verify(t, func(path string, attempt int, h http.Header) int {
@@ -217,7 +194,7 @@ func underShiftedClock(t *testing.T, by time.Duration) {
 	sink := func(name, more string) string {
 		return fmt.Sprintf("  %s: {webhook: {url: '%s/%s', secret: %s}, %s}\n", name, v.URL, name, shiftedSecret, more)
 	}
-	w := s.shifted(by, "acks: {secret: "+shiftedSecret+"}\nsinks:\n"+
+	w := s.shifted(binary, by, "acks: {secret: "+shiftedSecret+"}\nsinks:\n"+
 		sink("healthy", "")+
 		sink("queued", "inline: false, retry: {max: 0}")+
 		sink("retried", "retry: {max: 3, backoff: 300ms, jitter: 0}, circuit: {failures: -1}")+

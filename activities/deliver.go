@@ -116,6 +116,7 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 		return Outcome{Skipped: skipped.Error(), Failures: all(in), Made: before, Attempts: log}, nil
 	}
 	outcome.Made = int(info.Attempt)
+	outcome.Free += min(lost(log), MaxLost)
 	outcome.Attempts = LastAttempts(append(log, outcome.Attempts...))
 	if ctx.Err() != nil && len(outcome.Failures) == len(in.Batch) {
 		return Outcome{Skipped: "the worker is stopping", Failures: all(in), Made: before, Attempts: log}, nil
@@ -189,6 +190,22 @@ func failure(ctx context.Context, outcome Outcome, permanent bool) error {
 	return temporal.NewApplicationErrorWithOptions(last.Cause, last.Label, options)
 }
 
+// MaxLost is how many lost attempts of a leg use up no retry: those whose worker was killed, which is no
+// failure of the sink. They are counted, since there may be a result that kills its worker each time.
+const MaxLost = 3
+
+const lostLabel = "lost"
+
+func lost(log []consign.Attempt) int {
+	count := 0
+	for _, attempt := range log {
+		if attempt.Label == lostLabel {
+			count++
+		}
+	}
+	return count
+}
+
 // attemptLog is the log of this activity's earlier attempts. One that left no entry was cut short.
 func (a *Activities) attemptLog(ctx context.Context, in DeliverInput, attempt int) []consign.Attempt {
 	var log []consign.Attempt
@@ -199,7 +216,7 @@ func (a *Activities) attemptLog(ctx context.Context, in DeliverInput, attempt in
 	}
 	before := in.Before + in.Made
 	for number := before + len(log) + 1; number < before+attempt; number++ {
-		log = append(log, consign.Attempt{Number: number, Label: "lost", Cause: "the worker stopped, or was killed, during this attempt"})
+		log = append(log, consign.Attempt{Number: number, Label: lostLabel, Cause: "the worker stopped, or was killed, during this attempt"})
 	}
 	return log
 }

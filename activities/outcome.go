@@ -15,6 +15,8 @@ type Outcome struct {
 	// Made counts the attempts that this activity made, and Free those among them that use up no retry.
 	Made int `json:"made"`
 	Free int `json:"free,omitempty"`
+	// Lost says that the last attempt's worker was lost. Only the workflow can tell.
+	Lost bool `json:"-"`
 	// Attempts is the log of those that failed.
 	Attempts []consign.Attempt `json:"attempts,omitempty"`
 	// After is how long to wait before what failed transiently is tried again.

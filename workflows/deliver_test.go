@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -181,6 +182,33 @@ func TestDeliver_WorkerThatIsLost_ParksWithTheLogOfEarlierAttempts(t *testing.T)
 	receipt := w.run(t, one())
 	require.Equal(t, consign.Parked, receipt.Legs[0].Outcome)
 	require.Equal(t, "timeout", w.parked[0].Label)
+}
+
+func TestDeliver_LastAttemptWhoseWorkerIsLost_UsesUpNoRetry_AFewTimes(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		lost int
+		want consign.Outcome
+	}{
+		"a worker that was killed":              {activities.MaxLost, consign.Delivered},
+		"a result that kills its worker always": {activities.MaxLost + 1, consign.Parked},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			leg := slack(0)
+			leg.Policy.Inline = false
+			w := newWorld(t, leg)
+			w.deliver = func(context.Context, activities.DeliverInput) (activities.Outcome, error) {
+				if len(w.at) <= test.lost {
+					return activities.Outcome{}, temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_START_TO_CLOSE, nil)
+				}
+				return activities.Outcome{Made: 1}, nil
+			}
+			receipt := w.run(t, one())
+			require.Equal(t, test.want, receipt.Legs[0].Outcome)
+			require.Len(t, w.at, activities.MaxLost+1)
+		})
+	}
 }
 
 func TestDeliver_AckThatNeverSucceeds_EndsAsFailedAndTheReceiptSaysSo(t *testing.T) {

@@ -35,12 +35,16 @@ type leg struct {
 	tried    bool  // the first attempt is over or skipped
 	made     int
 	before   int // attempts of the legs that came before this one, when it is a replay
+	lost     int // lost attempts that used up no retry
 	attempts []consign.Attempt
 }
 
 // maxHistory is the size of a history, in bytes, at which a leg is not queued once more. Each time
 // stores up to 1 MiB of results again, and at 50 MiB the server terminates the workflow.
 const maxHistory = 20 << 20
+
+// lostIsFree is the change by which a leg is not parked because the worker of its last attempt was killed.
+const lostIsFree = "lost attempts use up no retry"
 
 // end is how a leg ended for one result.
 type end struct {
@@ -110,6 +114,10 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 			continue
 		}
 		budget -= max(outcome.Made-max(outcome.Free, 0), 1)
+		if budget < 1 && outcome.Lost && l.lost < activities.MaxLost && workflow.GetVersion(ctx, lostIsFree, workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+			l.lost++
+			budget = 1
+		}
 		pending = l.settle(ctx, pending, outcome)
 		wait = outcome.After.Duration()
 	}

@@ -28,6 +28,7 @@ func outcomeOf(err error, pending []int, made, before int) activities.Outcome {
 		label, cause = "timeout", "the attempt timed out"
 		if timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_START_TO_CLOSE {
 			cause = "the attempt was not over in time, or its worker was lost"
+			outcome.Lost = true
 		}
 		var log []consign.Attempt
 		if timeout.HasLastHeartbeatDetails() && timeout.LastHeartbeatDetails(&log) == nil {
