@@ -18,7 +18,7 @@ import (
 // What real runs have put into their histories is as the schemas say.
 func TestSchemas_DescribeWhatStandsInRecordedHistories(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("workflows/testdata/*.json")
+	files, err := filepath.Glob("workflows/testdata/*/*.json")
 	require.NoError(t, err)
 	w := wire{T: t, schemas: schemas(t), seen: map[string]int{}}
 	for _, file := range files {

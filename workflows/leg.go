@@ -119,7 +119,9 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 			budget = 1
 		}
 		pending = l.settle(ctx, pending, outcome)
-		wait = outcome.After.Duration()
+		if wait = outcome.After.Duration(); wait <= 0 { // a foreign worker may leave it out
+			wait = max(l.Policy.Backoff.Duration(), time.Millisecond)
+		}
 	}
 	if ctx.Err() != nil {
 		l.fail(pending, "cancelled", "cancelled before "+l.Sink+" had taken it")
