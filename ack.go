@@ -51,10 +51,9 @@ func (t AckTarget) Check() error {
 	case (t.Signal == nil) == (t.HTTP == nil):
 		return errors.New("give one of signal and http")
 	case t.Signal != nil:
-		if t.Signal.WorkflowID == "" {
-			return errors.New("signal.workflow_id is empty")
-		}
-		return nil
+		return t.Signal.check()
+	case len(t.HTTP.URL) > maxAckURL:
+		return fmt.Errorf("http.url is %d bytes, at most %d are taken", len(t.HTTP.URL), maxAckURL)
 	}
 	u, err := url.Parse(t.HTTP.URL)
 	switch {
@@ -66,6 +65,29 @@ func (t AckTarget) Check() error {
 		return errors.New("http.url names no host")
 	case u.User != nil:
 		return errors.New("http.url holds credentials, which would stand in Temporal's history: have the worker sign acks instead (acks.secret in its configuration)")
+	}
+	return nil
+}
+
+// maxAckURL bounds the URL of an ack, of which a delivery may hold a hundred: 2,048 bytes.
+const maxAckURL = 2048
+
+// maxTemporalID is the longest workflow id and signal name that Temporal takes.
+const maxTemporalID = 1000
+
+func (t SignalTarget) check() error {
+	switch {
+	case t.WorkflowID == "":
+		return errors.New("signal.workflow_id is empty")
+	case len(t.WorkflowID) > maxTemporalID:
+		return fmt.Errorf("signal.workflow_id is %d bytes, Temporal takes at most %d", len(t.WorkflowID), maxTemporalID)
+	case strings.HasPrefix(t.WorkflowID, deliveryPrefix), strings.HasPrefix(t.WorkflowID, deadLetterPrefix):
+		// A signal makes a delivery's inline attempts run again, and could discard a dead letter.
+		return fmt.Errorf("signal.workflow_id names a delivery or a dead letter of Consign (%q or %q), which wait for no ack", deliveryPrefix, deadLetterPrefix)
+	case len(t.Name) > maxTemporalID:
+		return fmt.Errorf("signal.name is %d bytes, Temporal takes at most %d", len(t.Name), maxTemporalID)
+	case t.RunID != "" && uuid.Validate(t.RunID) != nil:
+		return errors.New("signal.run_id is not a UUID: leave it out for the run that is open")
 	}
 	return nil
 }

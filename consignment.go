@@ -59,3 +59,14 @@ type FirstAttempts struct {
 	Committed bool     `json:"committed"`
 	Receipt   *Receipt `json:"receipt,omitempty"`
 }
+
+// check refuses an answer that says "committed" and shows no receipt for it.
+func (f FirstAttempts) check() error {
+	if !f.Committed {
+		return nil
+	}
+	if f.Receipt == nil {
+		return Receipt{}.check()
+	}
+	return f.Receipt.check()
+}

@@ -1,12 +1,19 @@
 package consign
 
-import "time"
+import (
+	"math"
+	"strings"
+	"time"
+)
 
 // Milliseconds is a span of time as it stands in Temporal's histories, readable from any language.
 type Milliseconds int64
 
-// Duration of the span.
-func (m Milliseconds) Duration() time.Duration { return time.Duration(m) * time.Millisecond }
+// Duration of the span; of one that is too long for it, the longest.
+func (m Milliseconds) Duration() time.Duration {
+	const longest = Milliseconds(math.MaxInt64 / int64(time.Millisecond))
+	return time.Duration(min(max(m, -longest), longest)) * time.Millisecond
+}
 
 // Millis is d in whole milliseconds, and at least 1 when d is above zero.
 func Millis(d time.Duration) Milliseconds {
@@ -88,7 +95,7 @@ func (r Record) Encode() ([]byte, error) { return marshal(r) }
 func (r Record) Header() Header {
 	h := Header{Sink: r.Sink, Kind: r.Kind, Label: r.Label, Cause: r.Cause, ParkedAt: r.ParkedAt, Made: r.Made, Results: len(r.Results)}
 	if len(h.Cause) > 200 {
-		h.Cause = h.Cause[:197] + "…"
+		h.Cause = strings.ToValidUTF8(h.Cause[:197], "") + "…"
 	}
 	if len(r.Results) > 0 {
 		h.Source, h.ID, h.Type = r.Results[0].Source, r.Results[0].ID, r.Results[0].Type

@@ -47,6 +47,9 @@ func (h *Handle) FirstAttempts(ctx context.Context) (FirstAttempts, error) {
 		err = update.Get(ctx, &first)
 	}
 	if err == nil {
+		err = first.check()
+	}
+	if err == nil {
 		return first, nil
 	}
 	var closed *serviceerror.NotFound
@@ -94,6 +97,9 @@ func (h *Handle) poll(ctx context.Context, patience time.Duration) (receipt Rece
 	err = h.client.temporal.GetWorkflow(ctx, h.workflowID, h.runID).Get(ctx, &receipt)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err() // which the SDK may have in words of its own
+	}
+	if err == nil {
+		err = receipt.check()
 	}
 	return receipt, err
 }

@@ -29,6 +29,12 @@ const (
 	HeaderMemo = "header"
 )
 
+// How the workflow ids of deliveries and of dead letters begin.
+const (
+	deliveryPrefix   = "consign/"
+	deadLetterPrefix = "dead-letter/"
+)
+
 // Names of the activity types.
 const (
 	RouteActivity   = "route"

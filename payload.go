@@ -3,6 +3,9 @@ package consign
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"strings"
+	"unicode/utf8"
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
@@ -12,13 +15,35 @@ import (
 // it leaves '<', '>', '&', U+2028 and U+2029 as they are. The default one rewrites them, also
 // inside a json.RawMessage, and so would change the data of a result.
 func DataConverter() converter.DataConverter {
-	return converter.NewCompositeDataConverter(
+	return plainErrors{converter.NewCompositeDataConverter(
 		converter.NewNilPayloadConverter(),
 		converter.NewByteSlicePayloadConverter(),
 		converter.NewProtoJSONPayloadConverter(),
 		converter.NewProtoPayloadConverter(),
 		plainJSON{converter.NewJSONPayloadConverter()},
-	)
+	)}
+}
+
+// plainErrors keeps what a stranger wrote out of errors where it would do harm: Temporal does not take a
+// failure whose text is not UTF-8, so the task would fail again and again, nor one of megabytes.
+type plainErrors struct{ converter.DataConverter }
+
+func (c plainErrors) FromPayload(payload *commonpb.Payload, value any) error {
+	return plain(c.DataConverter.FromPayload(payload, value))
+}
+
+func (c plainErrors) FromPayloads(payloads *commonpb.Payloads, values ...any) error {
+	return plain(c.DataConverter.FromPayloads(payloads, values...))
+}
+
+// plain is not a wrapper, since the failure of a workflow tells the texts of all layers.
+func plain(err error) error {
+	const limit = 500
+	if err == nil || len(err.Error()) <= limit && utf8.ValidString(err.Error()) {
+		return err
+	}
+	text := err.Error()
+	return errors.New(strings.ToValidUTF8(text[:min(len(text), limit)], "\uFFFD"))
 }
 
 type plainJSON struct {

@@ -1,6 +1,9 @@
 package consign
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 // Outcome says how a leg ended.
 type Outcome string
@@ -97,6 +100,14 @@ func (r Receipt) Delivered() bool {
 		}
 	}
 	return true
+}
+
+// check refuses what is no receipt: an answer without one must not pass for "delivered".
+func (r Receipt) check() error {
+	if r.Results < 1 {
+		return errors.New("what it returned is no receipt")
+	}
+	return nil
 }
 
 // Of is the receipt of one result of the consignment alone, as its ack carries it.

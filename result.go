@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -21,6 +22,10 @@ const MaxConsignmentBytes = 1 << 20
 // MaxConsignmentResults is the most results that one consignment may hold. Each is acked by itself, and
 // a workflow takes no more than 2,000 activities at once.
 const MaxConsignmentResults = 1024
+
+// MaxDepth is how deep arrays and objects may nest in data: 9,900. Go's JSON decoder stops at 10,000, and
+// data travels inside the JSON of consignments, dead letters and their records.
+const MaxDepth = 9_900
 
 // maxWorkflowID is the longest workflow id that every Temporal store takes: its SQL schemas keep
 // ids in columns of 255 characters.
@@ -51,28 +56,43 @@ type Result struct {
 	Data json.RawMessage `json:"data"`
 }
 
+// Check says what is wrong with a result that has its id, if anything, beginning with the field. Its
+// size is looked at when it is submitted.
+func (r Result) Check() error {
+	if r.Source == "" {
+		return errors.New("source is empty: name the producer")
+	}
+	if r.ID == "" {
+		return errors.New("id is empty: it has to be unique within the source")
+	}
+	for _, field := range [][2]string{{"source", r.Source}, {"id", r.ID}, {"type", r.Type}, {"subject", r.Subject}} {
+		if !utf8.ValidString(field[1]) {
+			return fmt.Errorf("%s %q is not UTF-8, and would be taken for another text", field[0], excerpt(field[1]))
+		}
+	}
+	if n := len(WorkflowID(r.Source, r.ID)); n > maxWorkflowID {
+		return fmt.Errorf("id %q is too long: with the source it makes a workflow id of %d bytes, at most %d are stored: shorten one, for example by hashing it",
+			excerpt(r.ID), n, maxWorkflowID)
+	}
+	if len(r.Type) > maxType {
+		return fmt.Errorf("type %q is %d bytes, at most %d are stored", excerpt(r.Type), len(r.Type), maxType)
+	}
+	if len(r.Data) == 0 {
+		return errors.New("data is missing: any JSON value will do, null too")
+	}
+	if deeper(r.Data, MaxDepth) {
+		return fmt.Errorf("data nests more than %d deep", MaxDepth)
+	}
+	return nil
+}
+
 // prepare checks a result before it is sent, gives it an id if it has none, and compacts its data.
 func (r Result) prepare() (Result, error) {
-	if r.Source == "" {
-		return r, fmt.Errorf("%w: source is empty: name the producer", ErrInvalid)
-	}
 	if r.ID == "" {
 		r.ID = uuid.NewString()
 	}
-	for _, value := range []string{r.Source, r.ID, r.Type, r.Subject} {
-		if !utf8.ValidString(value) {
-			return r, fmt.Errorf("%w: %q is not UTF-8, and would be taken for another text", ErrInvalid, excerpt(value))
-		}
-	}
-	if len(r.Type) > maxType {
-		return r, fmt.Errorf("%w: type %q of result %s/%s is %d bytes, at most %d are stored", ErrInvalid, excerpt(r.Type), r.Source, r.ID, len(r.Type), maxType)
-	}
-	if n := len(WorkflowID(r.Source, r.ID)); n > maxWorkflowID {
-		return r, fmt.Errorf("%w: source and id are too long: %q makes a workflow id of %d bytes, at most %d are stored: shorten one, for example by hashing it",
-			ErrInvalid, excerpt(r.ID), n, maxWorkflowID)
-	}
-	if len(r.Data) == 0 {
-		return r, fmt.Errorf("%w: result %s/%s has no data: any JSON value will do, null too", ErrInvalid, r.Source, r.ID)
+	if err := r.Check(); err != nil {
+		return r, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	var compact bytes.Buffer
 	compact.Grow(len(r.Data))
@@ -91,6 +111,27 @@ func (r Result) prepare() (Result, error) {
 	return r, nil
 }
 
+// deeper tells whether arrays and objects nest deeper than that in JSON.
+func deeper(data []byte, limit int) bool {
+	depth, inText := 0, false
+	for i := 0; i < len(data); i++ {
+		switch b := data[i]; {
+		case inText && b == '\\':
+			i++
+		case b == '"':
+			inText = !inText
+		case inText:
+		case b == '[' || b == '{':
+			if depth++; depth > limit {
+				return true
+			}
+		case b == ']' || b == '}':
+			depth--
+		}
+	}
+	return false
+}
+
 // Encode returns the result as one line of JSON without its newline, the form in which sinks write
 // it and submit reads it. The bytes of Data stay as they are.
 func (r Result) Encode() ([]byte, error) { return marshal(r) }
@@ -98,7 +139,7 @@ func (r Result) Encode() ([]byte, error) { return marshal(r) }
 // WorkflowID is the id of the workflow that delivers a result: consign/<source>/<id>, each part
 // percent-escaped as a URL path segment, so that no two results share one.
 func WorkflowID(source, id string) string {
-	return "consign/" + url.PathEscape(source) + "/" + url.PathEscape(id)
+	return deliveryPrefix + url.PathEscape(source) + "/" + url.PathEscape(id)
 }
 
 // deliveryNamespace is the UUID namespace of delivery ids: UUIDv5 of the URL namespace and "consign".

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -34,6 +35,7 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 		return nil
 	}
 	failure := sinks.Classify(err)
+	failure.Message = Clip(a.Config.Redact(failure.Message), maxCause)
 	a.Log.Info("ack failed", zap.String("result", in.Ack.Source+"/"+in.Ack.ID), zap.String("cause", failure.Message))
 	info := activity.GetInfo(ctx)
 	attempt := int(info.Attempt)
@@ -48,6 +50,9 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 }
 
 func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
+	if err := in.Target.Check(); err != nil {
+		return sinks.Permanent(sinks.Label(err, "bad target"))
+	}
 	switch {
 	case in.Target.Signal != nil:
 		s := in.Target.Signal
@@ -55,11 +60,11 @@ func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
 		if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 			return sinks.Permanent(sinks.Label(errors.New("the workflow that waits for the ack is closed or unknown: "+s.WorkflowID), "no such workflow"))
 		}
+		if invalid, ok := errors.AsType[*serviceerror.InvalidArgument](err); ok {
+			return sinks.Permanent(sinks.Label(fmt.Errorf("signalling %s: %w", Clip(s.WorkflowID, 100), invalid), "refused by temporal"))
+		}
 		return err
 	case in.Target.HTTP != nil:
-		if err := in.Target.Check(); err != nil {
-			return sinks.Permanent(err)
-		}
 		if a.Acks == nil {
 			return errors.New("this worker cannot send acks over HTTP")
 		}

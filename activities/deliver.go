@@ -57,6 +57,9 @@ func (a *Activities) Deliver(ctx context.Context, in DeliverInput) (Outcome, err
 	if activity.GetInfo(ctx).IsLocalActivity {
 		return a.inline(ctx, gate, in), nil
 	}
+	if len(in.Batch) == 0 {
+		return Outcome{}, nil // no workflow of ours sends that
+	}
 	return a.queued(ctx, gate, in)
 }
 
@@ -153,7 +156,7 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 	if number > 1 {
 		a.Metrics.retries.WithLabelValues(gate.Name()).Inc()
 	}
-	outcome, asked := outcomeOf(errs)
+	outcome, asked := outcomeOf(errs, a.Config.Redact)
 	a.Metrics.attempt(gate.Name(), len(in.Batch), outcome.Failures)
 	if len(outcome.Failures) > 0 {
 		last := outcome.Failures[len(outcome.Failures)-1]

@@ -38,8 +38,11 @@ type Failed struct {
 // LastAttempts is what is kept of a log of attempts: the last 100.
 func LastAttempts(log []consign.Attempt) []consign.Attempt { return log[max(len(log)-100, 0):] }
 
+// maxCause is the most that is kept of a failure's text, in bytes.
+const maxCause = 1 << 10
+
 // outcomeOf reads a sink's reports, and the longest time that it asked to be left alone for.
-func outcomeOf(errs []error) (outcome Outcome, asked time.Duration) {
+func outcomeOf(errs []error, redact func(string) string) (outcome Outcome, asked time.Duration) {
 	charged := false
 	for i, err := range errs {
 		if err == nil {
@@ -52,7 +55,7 @@ func outcomeOf(errs []error) (outcome Outcome, asked time.Duration) {
 			failure.Label = "broken off"
 		}
 		asked = max(asked, failure.After)
-		outcome.Failures = append(outcome.Failures, Failed{Index: i, Permanent: failure.Permanent, Label: failure.Label, Cause: failure.Message})
+		outcome.Failures = append(outcome.Failures, Failed{Index: i, Permanent: failure.Permanent, Label: failure.Label, Cause: Clip(redact(failure.Message), maxCause)})
 	}
 	if len(outcome.Failures) > 0 && !charged {
 		outcome.Free = 1

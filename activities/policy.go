@@ -46,9 +46,13 @@ func retries(timeout time.Duration, r config.Retry) Policy {
 // whole is the timeout of an attempt at that many results: the sink has Timeout for each BatchMax.
 func (p Policy) whole(results int) time.Duration {
 	size := max(p.BatchMax, 1)
-	parts := max((results+size-1)/size, 1)
-	return time.Duration(parts) * p.Timeout.Duration()
+	parts := time.Duration(max((results-1)/size+1, 1))
+	// The bounds are for what a stranger put into a task.
+	return min(max(p.Timeout.Duration(), 0), longestAttempt/parts) * parts
 }
+
+// longestAttempt is more than any sink may take.
+const longestAttempt = 365 * 24 * time.Hour
 
 // Delay is the wait after the n-th failed attempt: Backoff doubled n-1 times, capped at MaxBackoff.
 func (p Policy) Delay(n int) time.Duration {

@@ -186,6 +186,9 @@ func (r *reader) expected(n *node, t reflect.Type, path string) {
 	switch n.shape {
 	case scalar:
 		found = fmt.Sprintf("%q", excerpt(n.text))
+		if path != "" && (t.Kind() == reflect.Struct || t.Kind() == reflect.Map) {
+			found = "a text" // which may be a URL, or the value of a header: what belongs further down
+		}
 	case mapping:
 		found = "a mapping"
 	case list:

@@ -59,8 +59,20 @@ func within(path, above string) bool {
 // ones would garble every text, and are looked for in quotes only.
 const shortest = 4
 
+// Redact takes out of a text, such as the error of a sink, what came through a variable or is a secret, in
+// the form in which the configuration may show it. Values under 8 bytes stay: they are words like any other.
+func (c *Config) Redact(text string) string {
+	if c.origins == nil {
+		return text
+	}
+	return c.origins.replacer(8).Replace(text)
+}
+
 // redact replaces every secret in a text by what may be shown of it.
-func (o *origins) redact(text string) string {
+func (o *origins) redact(text string) string { return o.replacer(shortest).Replace(text) }
+
+// replacer looks inside other words for secrets from that length on, in bytes, and for all in quotes.
+func (o *origins) replacer(shortest int) *strings.Replacer {
 	shown := map[string]string{}
 	for name, value := range o.variables {
 		shown[value] = "${" + name + "}"
@@ -84,7 +96,7 @@ func (o *origins) redact(text string) string {
 			pairs = append(pairs, value, shown[value], strings.Trim(quoted, `"`), shown[value])
 		}
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return strings.NewReplacer(pairs...)
 }
 
 const quotedText = `"(?:[^"\\]|\\.)*"`

@@ -135,7 +135,7 @@ func (w *Worker) open(ctx context.Context, metrics *activities.Metrics) error {
 		}
 		sink, err := kind.Open(ctx, settings.Name)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("sinks.%s.%s: %w", settings.Name, settings.Kind, err))
+			problems = append(problems, fmt.Errorf("sinks.%s.%s: %s", settings.Name, settings.Kind, w.options.Config.Redact(err.Error())))
 			continue
 		}
 		gate := activities.NewGate(settings, sink, metrics)

@@ -18,8 +18,8 @@ const stateReplaying = "replaying"
 //
 // Cancelling it discards it.
 func DeadLetter(ctx workflow.Context, in activities.DeadLetterInput) (consign.Record, error) {
-	if in.Record.Sink == "" || len(in.Record.Results) == 0 {
-		return consign.Record{}, temporal.NewNonRetryableApplicationError("a dead letter needs a sink and results", "InvalidDeadLetter", nil)
+	if err := checkDeadLetter(in); err != nil {
+		return consign.Record{}, temporal.NewNonRetryableApplicationError(err.Error(), "InvalidDeadLetter", nil)
 	}
 	d := &deadLetter{record: in.Record}
 	d.record.State = consign.StateParked
@@ -69,7 +69,12 @@ func (d *deadLetter) ordered(ctx workflow.Context) bool {
 		workflow.GetSignalChannel(ctx, consign.ReplaySignal).Len() > 0
 }
 
-// await takes one order of a person and carries it out.
+// longHistory is how many events an idle dead letter must have before it goes on in a new run, so that a
+// server that suggests it from the start does not have it do nothing else.
+const longHistory = 1000
+
+// await takes one order of a person and carries it out. It also returns when the history has become
+// long: signals that nobody waits for, of any name, make it so, and at 10,000 no further one is taken.
 func (d *deadLetter) await(ctx workflow.Context) {
 	discards := workflow.GetSignalChannel(ctx, consign.DiscardSignal)
 	replays := workflow.GetSignalChannel(ctx, consign.ReplaySignal)
@@ -85,7 +90,7 @@ func (d *deadLetter) await(ctx workflow.Context) {
 	selector.AddReceive(replays, func(c workflow.ReceiveChannel, _ bool) {
 		var request consign.ReplayRequest
 		if c.ReceiveAsync(&request) {
-			d.record.ReplayedBy = request.By
+			d.record.ReplayedBy = activities.Clip(request.By, maxRemark)
 			replay = true
 		}
 	})
@@ -93,7 +98,14 @@ func (d *deadLetter) await(ctx workflow.Context) {
 		d.end(ctx, consign.StateDiscarded)
 		d.record.Reason = "cancelled"
 	})
-	selector.Select(ctx)
+	always, _ := workflow.NewDisconnectedContext(ctx)
+	_ = workflow.Await(always, func() bool {
+		info := workflow.GetInfo(ctx)
+		return d.ordered(ctx) || info.GetContinueAsNewSuggested() && info.GetCurrentHistoryLength() > longHistory
+	})
+	if d.ordered(ctx) {
+		selector.Select(ctx)
+	}
 	if !replay {
 		return
 	}
@@ -127,10 +139,14 @@ func (d *deadLetter) replayUntilDiscarded(ctx workflow.Context, discards workflo
 	}
 }
 
+// maxRemark is the most that is kept of what a person says with an order, in bytes. A record has to fit
+// into a message of 4 MiB beside its results.
+const maxRemark = 1 << 10
+
 func (d *deadLetter) discard(ctx workflow.Context, request consign.DiscardRequest) {
-	d.record.Reason = request.Reason
+	d.record.Reason = activities.Clip(request.Reason, maxRemark)
 	if request.By != "" {
-		d.record.Reason = fmt.Sprintf("%s (by %s)", request.Reason, request.By)
+		d.record.Reason += fmt.Sprintf(" (by %s)", activities.Clip(request.By, maxRemark))
 	}
 	d.end(ctx, consign.StateDiscarded)
 }

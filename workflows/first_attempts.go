@@ -32,7 +32,7 @@ func (d *delivery) handleFirstAttempts(ctx workflow.Context) error {
 	)
 }
 
-func (d *delivery) validateFirstAttempts(_ workflow.Context, request consign.FirstAttemptsRequest) error {
+func (d *delivery) validateFirstAttempts(ctx workflow.Context, request consign.FirstAttemptsRequest) error {
 	if request.Digest == "" && request.Ack == nil {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (d *delivery) validateFirstAttempts(_ workflow.Context, request consign.Fir
 	if len(d.acks.targets[0]) >= maxAckTargets {
 		return fmt.Errorf("this result has %d ack targets already", maxAckTargets)
 	}
-	return request.Ack.Check() //workflowcheck:ignore as in check
+	return checkAck(*request.Ack, workflow.GetInfo(ctx).WorkflowExecution.ID)
 }
 
 // maxAckTargets bounds the acks that one result's duplicates may ask for.

@@ -46,6 +46,9 @@ const maxHistory = 20 << 20
 // lostIsFree is the change by which a leg is not parked because the worker of its last attempt was killed.
 const lostIsFree = "lost attempts use up no retry"
 
+// maxEvents is the same in events. At 51,200 the server terminates the workflow.
+const maxEvents = 40_000
+
 // end is how a leg ended for one result.
 type end struct {
 	outcome    consign.Outcome
@@ -98,7 +101,7 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 		if workflow.Sleep(ctx, wait) != nil {
 			break
 		}
-		if workflow.GetInfo(ctx).GetCurrentHistorySize() > maxHistory {
+		if info := workflow.GetInfo(ctx); info.GetCurrentHistorySize() > maxHistory || info.GetCurrentHistoryLength() > maxEvents {
 			l.fail(pending, "history full", "its workflow's history is full: replay it, and it goes on in a new one")
 			break
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/consign-dev/consign/cmd/internal/logging"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/webhook"
 	"github.com/consign-dev/consign/worker"
 )
 
@@ -69,7 +70,7 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	return &workplace{log: log, config: c, metrics: m, drain: f.drain}, nil
 }
 
-// trySinks opens every sink and closes it again, so that what is wrong with one shows before
+// trySinks opens every sink and closes it again, and looks at the secret of acks, so that what is wrong with one shows before
 // anything else is started.
 func trySinks(ctx context.Context, c *config.Config) error {
 	var problems []error
@@ -83,8 +84,11 @@ func trySinks(ctx context.Context, c *config.Config) error {
 			err = sink.Close(ctx)
 		}
 		if err != nil {
-			problems = append(problems, fmt.Errorf("sinks.%s.%s: %w", one.Name, one.Kind, err))
+			problems = append(problems, fmt.Errorf("sinks.%s.%s: %s", one.Name, one.Kind, c.Redact(err.Error())))
 		}
+	}
+	if _, err := webhook.NewSender(c.Acks.Secret, webhook.GuardDefault); err != nil {
+		problems = append(problems, fmt.Errorf("acks.%w", err))
 	}
 	return errors.Join(problems...)
 }

@@ -64,8 +64,8 @@ func judge(response *http.Response, origin string, hide func(string) string, now
 	if text := http.StatusText(status); text != "" {
 		message += " " + text
 	}
-	message += advice(response)
-	if text := excerpt(hide(string(answer))); text != "" {
+	message += advice(response, hide)
+	if text := excerpt(hide(oneLine(string(answer)))); text != "" {
 		message += ": " + strconv.Quote(text)
 	}
 	err := sinks.Label(errors.New(message), "http "+strconv.Itoa(status))
@@ -82,12 +82,12 @@ func judge(response *http.Response, origin string, hide func(string) string, now
 }
 
 // advice says what to do about an answer, where that is known.
-func advice(response *http.Response) string {
+func advice(response *http.Response, hide func(string) string) string {
 	switch status := response.StatusCode; {
 	case status >= 300 && status < 400:
 		// Only the host: the rest of a redirect may hold a token.
 		if to, err := response.Location(); err == nil && to.Host != "" {
-			return fmt.Sprintf(", a redirect to %s://%s, which is not followed: set url to where results should go", to.Scheme, to.Host)
+			return fmt.Sprintf(", a redirect to %s://%s, which is not followed: set url to where results should go", to.Scheme, hide(oneLine(to.Host)))
 		}
 		return ", a redirect, which is not followed: set url to where results should go"
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -118,15 +118,19 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	return min(max(until.Sub(now), 0), maxRetryAfter)
 }
 
-// excerpt is the beginning of an answer on one line, without what a terminal could act on.
-func excerpt(answer string) string {
+// oneLine is an answer on one line, without what a terminal could act on.
+func oneLine(answer string) string {
 	line := strings.Join(strings.Fields(strings.ToValidUTF8(answer, "")), " ")
-	line = strings.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return -1
 	}, line)
+}
+
+// excerpt is the beginning of a line.
+func excerpt(line string) string {
 	if len(line) > maxExcerpt {
 		line = strings.ToValidUTF8(line[:maxExcerpt], "") + "…"
 	}

@@ -92,7 +92,7 @@ func ours() []string {
 	}
 }
 
-func checkHeaders(headers map[string]string, report func(field, problem string)) {
+func checkHeaders(headers map[string]config.Secret, report func(field, problem string)) {
 	spelled := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		field, canonical := "headers."+name, http.CanonicalHeaderKey(name)
@@ -103,7 +103,7 @@ func checkHeaders(headers map[string]string, report func(field, problem string))
 			report(field, "is set by Consign itself: take it out")
 		case spelled[canonical] != "":
 			report(field, fmt.Sprintf("is the same header as %s: keep one", spelled[canonical]))
-		case !httpguts.ValidHeaderFieldValue(headers[name]):
+		case !httpguts.ValidHeaderFieldValue(headers[name].Reveal()):
 			report(field, "has a value with a line break or control character in it")
 		}
 		spelled[canonical] = name

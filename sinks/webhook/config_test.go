@@ -34,11 +34,11 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 		{Config{URL: good, Secret: config.NewSecret("whsec_c2hvcnQ=")}, "secret", "holds 5 bytes"},
 		{Config{URL: good, Secret: config.NewSecret(password)}, "secret", "openssl"},
 		{Config{URL: good, Secret: config.NewSecret("whsk_" + key)}, "secret", "asymmetric"},
-		{Config{URL: good, Headers: map[string]string{"webhook-ID": bearer}}, "headers.webhook-ID", "Consign itself"},
-		{Config{URL: good, Headers: map[string]string{"host": bearer}}, "headers.host", "Consign itself"},
-		{Config{URL: good, Headers: map[string]string{"bad name": bearer}}, "headers.bad name", "not a header name"},
-		{Config{URL: good, Headers: map[string]string{"X-A": bearer + "\n"}}, "headers.X-A", "line break"},
-		{Config{URL: good, Headers: map[string]string{"X-A": bearer, "x-a": bearer}}, "headers.x-a", "X-A"},
+		{Config{URL: good, Headers: map[string]config.Secret{"webhook-ID": config.NewSecret(bearer)}}, "headers.webhook-ID", "Consign itself"},
+		{Config{URL: good, Headers: map[string]config.Secret{"host": config.NewSecret(bearer)}}, "headers.host", "Consign itself"},
+		{Config{URL: good, Headers: map[string]config.Secret{"bad name": config.NewSecret(bearer)}}, "headers.bad name", "not a header name"},
+		{Config{URL: good, Headers: map[string]config.Secret{"X-A": config.NewSecret(bearer + "\n")}}, "headers.X-A", "line break"},
+		{Config{URL: good, Headers: map[string]config.Secret{"X-A": config.NewSecret(bearer), "x-a": config.NewSecret(bearer)}}, "headers.x-a", "X-A"},
 	} {
 		var fields []string
 		test.config.Validate(func(field, problem string) {
@@ -75,7 +75,7 @@ func TestConfig_ExampleOfThePackage_IsAConfiguration(t *testing.T) {
 	settings := parsed.Sinks[0].Settings.(*Config)
 	require.Equal(t, environment["SLACK_URL"], settings.URL)
 	require.Equal(t, key, settings.Secret.Reveal())
-	require.Equal(t, map[string]string{"Authorization": "Bearer " + bearer}, settings.Headers)
+	require.Equal(t, "Bearer "+bearer, settings.Headers["Authorization"].Reveal())
 	sink, err := settings.Open(t.Context(), parsed.Sinks[0].Name)
 	require.NoError(t, err)
 	require.NoError(t, sink.Close(t.Context()))

@@ -121,7 +121,7 @@ func open(t *testing.T, address string) *Sink {
 	sink, err := New(Config{
 		URL:     address,
 		Secret:  config.NewSecret(key),
-		Headers: map[string]string{"Authorization": "Bearer " + bearer},
+		Headers: map[string]config.Secret{"Authorization": config.NewSecret("Bearer " + bearer)},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sink.Close(t.Context())) })

@@ -2,9 +2,17 @@ package webhook
 
 import (
 	"cmp"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"html"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/consign-dev/consign/config"
 )
 
 // minSecret is the least length, in bytes, of a piece of a URL or header that is taken for a
@@ -12,9 +20,10 @@ import (
 const minSecret = 6
 
 // hider returns a function that takes out of a text what only the receiver may know: the path and
-// query of the URL (that of Slack is a password) and the values of headers. Receivers like to
-// repeat them: "Cannot POST /services/T0/B0/…" is what many say with a 404.
-func hider(target *url.URL, headers map[string]string) func(string) string {
+// query of the URL (that of Slack is a password), the values of headers, and what else is named.
+// Receivers like to repeat them, in one spelling or another: "Cannot POST /services/T0/B0/…" is what
+// many say with a 404.
+func hider(target *url.URL, headers map[string]string, more ...string) func(string) string {
 	pieces := []string{target.RequestURI(), target.EscapedPath(), target.Path, target.RawQuery}
 	pieces = append(pieces, strings.FieldsFunc(target.RequestURI(), separates)...)
 	pieces = append(pieces, strings.FieldsFunc(target.Path, separates)...)
@@ -23,19 +32,74 @@ func hider(target *url.URL, headers map[string]string) func(string) string {
 	}
 	for _, value := range headers {
 		pieces = append(pieces, value)
-		pieces = append(pieces, strings.FieldsFunc(value, separates)...)
+		for _, word := range strings.FieldsFunc(value, separates) {
+			pieces = append(pieces, word)
+			pieces = append(pieces, credentials(word)...)
+		}
 	}
-	pieces = slices.DeleteFunc(pieces, func(s string) bool { return len(s) < minSecret })
-	// The replacer takes the first that fits, which must be the longest.
-	slices.SortFunc(pieces, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	var pairs []string
-	for _, piece := range slices.Compact(pieces) {
-		pairs = append(pairs, piece, "[hidden]")
+	var spelled []string
+	for _, piece := range append(pieces, more...) {
+		if len(piece) >= minSecret {
+			spelled = append(spelled, spellings(piece)...)
+		}
 	}
-	return strings.NewReplacer(pairs...).Replace
+	spelled = slices.DeleteFunc(spelled, func(s string) bool { return !utf8.ValidString(s) })
+	if len(spelled) == 0 {
+		return func(text string) string { return text }
+	}
+	// The expression takes the first that fits, which must be the longest.
+	slices.SortFunc(spelled, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	spelled = slices.Compact(spelled)
+	for i, one := range spelled {
+		spelled[i] = regexp.QuoteMeta(one)
+	}
+	any := regexp.MustCompile("(?i)" + strings.Join(spelled, "|"))
+	return func(text string) string { return any.ReplaceAllLiteralString(text, "[hidden]") }
 }
 
 func separates(r rune) bool { return strings.ContainsRune("/?&=;, ", r) }
+
+// spellings of a text, as it stands in URLs, in JSON, in HTML, and in base64 without its padding.
+func spellings(text string) []string {
+	quoted, _ := json.Marshal(text) // a string: it cannot fail
+	inJSON := strings.Trim(string(quoted), `"`)
+	return []string{
+		text, url.PathEscape(text), url.QueryEscape(text), html.EscapeString(text),
+		inJSON, strings.ReplaceAll(inJSON, "/", `\/`), strings.ReplaceAll(text, "/", `\/`),
+		base64.RawStdEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text)),
+	}
+}
+
+// credentials are the password, and the user name with it, that a word of a header holds in base64.
+func credentials(word string) []string {
+	plain, err := base64.StdEncoding.DecodeString(word)
+	_, password, found := strings.Cut(string(plain), ":")
+	if err != nil || !found {
+		return nil
+	}
+	return []string{string(plain), password}
+}
+
+// keyForms are the forms in which a signing secret may be told.
+func keyForms(secret config.Secret) []string {
+	text := secret.Reveal()
+	encoded, prefixed := strings.CutPrefix(text, "whsec_")
+	forms := []string{text, encoded, hex.EncodeToString([]byte(text))}
+	if key, err := base64.StdEncoding.DecodeString(encoded); prefixed && err == nil {
+		forms = append(forms, string(key), hex.EncodeToString(key))
+	}
+	return forms
+}
+
+// login is what a proxy's URL holds of a user name and password, and what becomes of it in a header.
+func login(proxy *url.URL) []string {
+	if proxy == nil || proxy.User == nil {
+		return nil
+	}
+	password, _ := proxy.User.Password()
+	plain := proxy.User.Username() + ":" + password
+	return []string{proxy.User.String(), plain, password, base64.StdEncoding.EncodeToString([]byte(plain))}
+}
 
 // hiddenError is an error whose text may be shown, around the one that tells its class.
 type hiddenError struct {

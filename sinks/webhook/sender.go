@@ -25,6 +25,7 @@ const stampLife = 4 * time.Minute
 // several goroutines at once, and share connections.
 type Sender struct {
 	signer    *standardwebhooks.Webhook // nil: requests are not signed
+	secret    config.Secret
 	guard     Guard
 	transport *http.Transport
 	userAgent string
@@ -40,6 +41,7 @@ func NewSender(secret config.Secret, guard Guard) (*Sender, error) {
 	}
 	return &Sender{
 		signer:    signer,
+		secret:    secret,
 		guard:     guard,
 		transport: newTransport(guard, nil),
 		userAgent: userAgent(),
@@ -59,7 +61,8 @@ func (s *Sender) Post(ctx context.Context, address, id string, first, at time.Ti
 	if err != nil {
 		return sinks.Permanent(sinks.Label(fmt.Errorf("POST: url: %w", err), "bad url"))
 	}
-	origin, hide := target.Scheme+"://"+target.Host, hider(target, headers)
+	origin := target.Scheme + "://" + target.Host
+	hide := func(text string) string { return s.hider(target, headers)(text) } // made only for what fails
 	if s.closed.Load() {
 		return fmt.Errorf("POST %s: this sender is closed", origin)
 	}
@@ -91,6 +94,16 @@ func (s *Sender) Post(ctx context.Context, address, id string, first, at time.Ti
 func (s *Sender) Close() {
 	s.closed.Store(true)
 	s.transport.CloseIdleConnections()
+}
+
+// hider hides what this sender knows and the reader of a message may not.
+func (s *Sender) hider(target *url.URL, headers map[string]string) func(string) string {
+	more := keyForms(s.secret)
+	if s.transport.Proxy != nil {
+		proxy, _ := s.transport.Proxy(&http.Request{URL: target}) // an error was that of the request, too
+		more = append(more, login(proxy)...)
+	}
+	return hider(target, headers, more...)
 }
 
 func (s *Sender) request(ctx context.Context, target *url.URL, id string, stamp time.Time, body []byte, headers map[string]string) (*http.Request, error) {

@@ -61,8 +61,9 @@ type Config struct {
 	// Secret signs each request by the Standard Webhooks scheme: "whsec_" and the base64 of 24 to 64
 	// bytes, or 24 to 64 bytes of plain text. Default: requests are not signed.
 	Secret config.Secret `yaml:"secret"`
-	// Headers are sent with each request beside the ones that Consign sets itself. Default: none.
-	Headers map[string]string `yaml:"headers"`
+	// Headers are sent with each request beside the ones that Consign sets itself. Their values are
+	// never shown. Default: none.
+	Headers map[string]config.Secret `yaml:"headers"`
 }
 
 // SetDefaults does nothing: the zero value of each field is its default.
@@ -103,7 +104,11 @@ func New(c Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{url: c.URL, headers: c.Headers, sender: sender}, nil
+	headers := make(map[string]string, len(c.Headers))
+	for name, value := range c.Headers {
+		headers[name] = value.Reveal()
+	}
+	return &Sink{url: c.URL, headers: headers, sender: sender}, nil
 }
 
 // Deliver posts each result of the batch by itself, a few of them side by side.
