@@ -1,7 +1,7 @@
 # Every target is one line; .ci/run is where the checks themselves are written down.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt bench demo ci
+.PHONY: help build test race fuzz lint fmt bench demo ci
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ test: ## Run every test
 
 race: ## Run every test under the race detector (needs a C compiler)
 	go test -race -timeout 30m ./...
+
+fuzz: ## Run every fuzz target for FUZZTIME (30s)
+	grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z]*' . | while IFS=: read -r file fuzz; do go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${fuzz#func }\$$" -fuzztime $(or $(FUZZTIME),30s) || exit 1; done
 
 lint: ## Vet, lint, and check that the workflows are deterministic
 	.ci/run vet workflows lint
