@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -83,8 +84,7 @@ sinks:
 	u := startUp(t, "sinks: {}", "--ephemeral", "--headless")
 	require.Zero(t, u.run(t, "", "setup", "--namespace", "rolling").code)
 	start := func() *process {
-		p := begin(t, "worker", "--address", u.Address, "--namespace", "rolling", "--config", file, "--drain", "5s")
-		return p
+		return begin(t, "worker", "--address", u.Address, "--namespace", "rolling", "--config", file, "--drain", "5s")
 	}
 	workers := []*process{start(), start()}
 	client, err := consign.Dial(t.Context(), consign.Options{Address: u.Address, Namespace: "rolling"})
@@ -110,9 +110,8 @@ sinks:
 		workers[i] = start()
 	}
 	rolled.grown(t, 50)
-	drained := rolled.handles[:0:0]
 	rolled.mu.Lock()
-	drained = append(drained, rolled.handles...)
+	drained := slices.Clone(rolled.handles)
 	rolled.mu.Unlock()
 	check(drained, 1)
 
