@@ -67,11 +67,6 @@ const (
 // ctx bounds it. The error then says so, and what is returned beside it is what was left.
 func Drain(ctx context.Context, temporal client.Client, options Draining) (Remaining, error) {
 	d := &drain{temporal: temporal, since: time.Now().Add(-skew)}
-	before, err := d.begun(ctx)
-	if err != nil {
-		return Remaining{}, explain("counting deliveries", err)
-	}
-	d.before = before
 	var park <-chan time.Time
 	if options.ParkAfter > 0 {
 		timer := time.NewTimer(options.ParkAfter)
@@ -115,7 +110,8 @@ func Drain(ctx context.Context, temporal client.Client, options Draining) (Remai
 type drain struct {
 	temporal  client.Client
 	since     time.Time
-	before    int64    // deliveries that began after since and before the drain
+	looks     int
+	before    int64    // deliveries that began after since and before the second look
 	cancelled sync.Map // by run
 	cancels   atomic.Int64
 }
@@ -155,6 +151,11 @@ func (d *drain) look(ctx context.Context, park bool) (now Remaining, err error) 
 	begun, err := d.begun(ctx)
 	if err != nil {
 		return now, err
+	}
+	// What began just before the drain may be listed only by the second look.
+	if d.looks < 2 {
+		d.looks++
+		d.before = begun
 	}
 	now.New = max(begun-d.before, 0) // old ones are deleted when their retention is over
 	if now.Open > 0 {

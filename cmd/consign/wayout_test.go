@@ -105,7 +105,8 @@ sinks:
 	// Each waits an hour for its second try at one sink, and is parked at the other.
 	waiting := old.run(t, "", "drain", "--timeout", "3s")
 	require.Equal(t, 1, waiting.code)
-	require.Contains(t, waiting.messages, "consign: not drained: 20 deliveries open: wait longer, or park them with --park-after")
+	require.Contains(t, waiting.messages, "consign: not drained: 20 deliveries open")
+	require.Contains(t, waiting.messages, "wait longer, or park them with --park-after")
 	out := old.run(t, "", "drain", "--park-after", "0s")
 	require.Zero(t, out.code, "%+v", out)
 	require.Equal(t, "drained: nothing is open but 40 dead letters\n", out.out)
