@@ -47,10 +47,17 @@ func openDataDir(o Options) (*dataDir, error) {
 }
 
 func (d *dataDir) unwritable(err error) error {
+	if diagnose(err) == full {
+		return fmt.Errorf("%s: %w", d.advice(full), err)
+	}
 	return fmt.Errorf("data directory %s cannot be written: %w: make it writable for this user, or choose another one with --data-dir", d.path, err)
 }
 
-func (d *dataDir) database() string { return filepath.Join(d.path, "temporal.db") }
+// databaseName is the file of the database in its directory. SQLite keeps two more beside it while a
+// server runs, and after a crash: temporal.db-wal, which belongs to the content, and temporal.db-shm.
+const databaseName = "temporal.db"
+
+func (d *dataDir) database() string { return filepath.Join(d.path, databaseName) }
 
 // prepare makes the database, or checks the one that is there and trims it.
 func (d *dataDir) prepare(ctx context.Context, o Options) error {
@@ -67,26 +74,46 @@ func (d *dataDir) prepare(ctx context.Context, o Options) error {
 		return d.unwritable(err)
 	}
 	if err := checkDatabase(ctx, path); err != nil {
-		return fmt.Errorf("database %s cannot be used, and was left as it is: %w: run the release of Consign that made it, "+
-			"move it away, or start afresh in another directory with --data-dir", path, err)
+		return d.refused(err, thisRelease(o))
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return d.unwritable(err)
 	}
 	file.Close()
-	if o.Stock {
-		return nil
-	}
-	db, err := openSQLite(path, "rw", "busy_timeout=10000")
+	return d.adopt(ctx, o)
+}
+
+// adopt makes the database that is there this release's.
+func (d *dataDir) adopt(ctx context.Context, o Options) error {
+	db, err := openSQLite(d.database(), "rw", "busy_timeout=10000")
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := trimVisibility(ctx, db); err != nil {
-		return fmt.Errorf("prepare database %s: %w", path, err)
+	err = recordRelease(ctx, db, thisRelease(o), false)
+	if err == nil && !o.Stock {
+		err = trimVisibility(ctx, db)
+	}
+	if t := diagnose(err); t != none {
+		return fmt.Errorf("%s: %w", d.advice(t), err)
+	}
+	if err != nil {
+		return fmt.Errorf("prepare database %s: %w", d.database(), err)
 	}
 	return nil
+}
+
+// refused explains why the database is not opened, and what to do.
+func (d *dataDir) refused(err error, this release) error {
+	const cannot = "database %s cannot be used, and was left as it is: %w"
+	if foreign, ok := errors.AsType[*foreignSchema](err); ok {
+		return fmt.Errorf(cannot+"\n%s", d.database(), err, foreign.wayOut(d.path, this))
+	}
+	if t := diagnose(err); t != none {
+		return fmt.Errorf(cannot+"\n%s", d.database(), err, d.advice(t))
+	}
+	return fmt.Errorf(cannot+": make it readable for this user, or start afresh in another directory with --data-dir", d.database(), err)
 }
 
 // close gives the directory up, and removes an ephemeral one.

@@ -32,6 +32,9 @@ type Options struct {
 	// Logger gets what the Temporal server says at level warn and above, under the name "temporal" and
 	// without what is usual at start and stop. Default: nothing is logged.
 	Logger *zap.Logger
+	// Release is the version of Consign that is recorded in the database, so that a later release can say
+	// which one it has to be read by. Default: what the build information says, else "dev".
+	Release string
 	// Stock runs the server as `temporal server start-dev --db-filename` does: no tuning, every index,
 	// no pragma. It exists to be measured against, in a new data directory.
 	Stock bool

@@ -17,10 +17,6 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite", the one the Temporal server uses as well
 )
 
-// ErrForeignSchema is returned, wrapped, by [Start] for a database whose tables are not those of the
-// Temporal server in this binary. The file has not been touched.
-var ErrForeignSchema = errors.New("its tables are not those of the Temporal server in this release of Consign")
-
 // createDatabase writes a new database with this server's schema at path. It is made beside it and
 // renamed into place, so that a crash leaves either the whole schema or none.
 func createDatabase(ctx context.Context, path string, o Options) error {
@@ -56,6 +52,9 @@ func fillDraft(ctx context.Context, draft string, o Options) error {
 	if err := writeSchema(ctx, db); err != nil {
 		return err
 	}
+	if err := recordRelease(ctx, db, thisRelease(o), true); err != nil {
+		return err
+	}
 	if !o.Stock {
 		if err := trimVisibility(ctx, db); err != nil {
 			return err
@@ -64,8 +63,9 @@ func fillDraft(ctx context.Context, draft string, o Options) error {
 	return db.Close()
 }
 
-// checkDatabase compares the tables in the file at path, opened for reading only, with this server's.
-// Indexes and triggers are left out: they may be trimmed or not.
+// checkDatabase compares the tables in the file at path, opened for reading only, with this server's,
+// and looks for damage. Indexes and triggers are not compared: they may be trimmed or not. What differs
+// is a [foreignSchema].
 func checkDatabase(ctx context.Context, path string) error {
 	mode := "ro"
 	if _, err := os.Stat(path + "-journal"); err == nil {
@@ -84,10 +84,14 @@ func checkDatabase(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("set up this server's schema in memory, to compare with: %w", err)
 	}
-	if differing := difference(want, found); len(differing) > 0 {
-		return fmt.Errorf("%w (%s)", ErrForeignSchema, strings.Join(differing, ", "))
+	delete(found, releaseTable)
+	differing := difference(want, found)
+	if len(differing) == 0 {
+		return checkIntegrity(ctx, db, quickCheck)
 	}
-	return nil
+	// Without a record the schema is no less foreign.
+	releases, _ := recordedReleases(ctx, db)
+	return &foreignSchema{differing: differing, releases: releases}
 }
 
 // serverTables returns the tables of a fresh database of this server.
@@ -182,17 +186,21 @@ func difference(want, found map[string]string) []string {
 
 // openSQLite opens the file at path with one connection. Pragmas are written as name=value.
 func openSQLite(path, mode string, pragmas ...string) (*sql.DB, error) {
-	var uri strings.Builder
-	uri.WriteString("file:" + uriPath(path) + "?mode=" + mode)
-	for _, pragma := range pragmas {
-		uri.WriteString("&_pragma=" + pragma)
-	}
-	db, err := sql.Open("sqlite", uri.String())
+	db, err := sql.Open("sqlite", uri(path, mode, pragmas...))
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
 	return db, nil
+}
+
+func uri(path, mode string, pragmas ...string) string {
+	var uri strings.Builder
+	uri.WriteString("file:" + uriPath(path) + "?mode=" + mode)
+	for _, pragma := range pragmas {
+		uri.WriteString("&_pragma=" + pragma)
+	}
+	return uri.String()
 }
 
 // uriPath escapes what has a meaning in an SQLite URI: https://www.sqlite.org/uri.html.

@@ -56,7 +56,7 @@ func runUp(cmd *cobra.Command, flags *workerFlags, options embedded.Options, asJ
 		return err
 	}
 	defer place.metrics.stop()
-	options.Logger = place.log
+	options.Logger, options.Release = place.log, release()
 	server, err := embedded.Start(ctx, options)
 	if err != nil {
 		return unlessStopped(ctx, exit.With(exit.Usage, err))
