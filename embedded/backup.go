@@ -50,6 +50,9 @@ func Backup(ctx context.Context, o BackupOptions) (Saved, error) {
 		return Saved{}, err
 	}
 	size, err := saveTo(ctx, source, file)
+	if diagnose(err) == damaged {
+		return Saved{}, fmt.Errorf("backup of %s to %s: the database is damaged, and no copy was made: %w: restore an earlier backup", source, file, err)
+	}
 	if err != nil {
 		return Saved{}, fmt.Errorf("backup of %s to %s: %w", source, file, err)
 	}

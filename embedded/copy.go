@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"modernc.org/sqlite"
@@ -49,6 +48,9 @@ func copyDatabase(ctx context.Context, source, target string) (err error) {
 				err = ctx.Err()
 			}
 		}
-		return errors.Join(err, backup.Finish())
+		if finishErr := backup.Finish(); err == nil {
+			err = finishErr // it repeats the error of a step
+		}
+		return err
 	})
 }

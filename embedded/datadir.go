@@ -116,6 +116,20 @@ func (d *dataDir) refused(err error, this release) error {
 	return fmt.Errorf(cannot+": make it readable for this user, or start afresh in another directory with --data-dir", d.database(), err)
 }
 
+// settle moves what stands in the write-ahead log into the database, so that after a stop the one file is
+// all there is, for those who copy it by hand. If that fails, the next start does it.
+func (d *dataDir) settle(ctx context.Context) {
+	if d.ephemeral {
+		return
+	}
+	db, err := openSQLite(d.database(), "rw", "busy_timeout=1000")
+	if err != nil {
+		return
+	}
+	defer db.Close()
+	_, _ = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
 // close gives the directory up, and removes an ephemeral one.
 func (d *dataDir) close() error { return errors.Join(d.discard(), d.lock.Close()) }
 

@@ -43,7 +43,7 @@ func TestServerLog_PassesOnWhatIsUnusual(t *testing.T) {
 	t.Parallel()
 	core, seen := observer.New(zap.DebugLevel)
 	l := newServerLog()
-	logger := l.logger(zap.New(core))
+	logger := l.logger(zap.New(core), &dataDir{path: "/data"})
 	logger.Info("routine")
 	logger.Warn(noHTTP + " And so on.")
 	logger.Error("poll", tag.Error(errors.New("GetTaskQueue failed: context canceled")))
@@ -56,4 +56,22 @@ func TestServerLog_PassesOnWhatIsUnusual(t *testing.T) {
 	require.Equal(t, "disk is slow", seen.All()[0].Message)
 	require.Equal(t, "temporal", seen.All()[0].LoggerName)
 	require.Equal(t, map[string]any{"error": "why"}, seen.All()[0].ContextMap())
+}
+
+func TestServerLog_DiskTrouble_RaisesOneAlarmThatNamesTheDirectory(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"Failed to commit transaction. Error: database or disk is full (13)": "the disk of data directory /data is full",
+		"AppendHistoryNodes: database disk image is malformed (11)":          "database /data/temporal.db is damaged",
+	} {
+		core, seen := observer.New(zap.ErrorLevel)
+		logger := newServerLog().logger(zap.New(core), &dataDir{path: "/data"})
+		logger.Error("routine", tag.Error(errors.New("shard status unknown")))
+		for range 10 {
+			logger.Error("operation failed", tag.Error(errors.New(text)))
+		}
+		alarms := seen.Filter(func(e observer.LoggedEntry) bool { return e.LoggerName == "" }).All()
+		require.Len(t, alarms, 1)
+		require.Contains(t, alarms[0].Message, want)
+	}
 }

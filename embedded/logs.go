@@ -31,15 +31,22 @@ func newServerLog() *serverLog { return &serverLog{failed: make(chan error, 1)} 
 // The same message is passed on this often a minute: under overload the server warns at each slow call.
 const sameMessages = 3
 
-func (l *serverLog) logger(to *zap.Logger) log.Logger {
+func (l *serverLog) logger(to *zap.Logger, dir *dataDir) log.Logger {
+	alarm := to.WithOptions(zap.WithCaller(false), zap.WrapCore(atMost(1)))
 	return log.NewZapLogger(to.Named("temporal").WithOptions(
+		zap.WrapCore(atMost(sameMessages)),
 		zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-			return quietCore{Core: zapcore.NewSamplerWithOptions(core, time.Minute, sameMessages, 0), stopping: &l.stopping}
+			return quietCore{Core: core, stopping: &l.stopping, alarm: func(t trouble) { alarm.Error(dir.alarm(t)) }}
 		}),
 		zap.WithFatalHook(l),
 		zap.WithCaller(false), // it would name the server's own logger
 		zap.AddStacktrace(zap.FatalLevel+1),
 	))
+}
+
+// atMost passes on the first n of the same message in a minute.
+func atMost(n int) func(zapcore.Core) zapcore.Core {
+	return func(core zapcore.Core) zapcore.Core { return zapcore.NewSamplerWithOptions(core, time.Minute, n, 0) }
 }
 
 // OnWrite implements zapcore.CheckWriteHook, for entries at level fatal.
@@ -79,10 +86,12 @@ func (l *serverLog) guard(part func() error) error {
 	return err
 }
 
-// quietCore passes on what is at level warn or above and not usual.
+// quietCore passes on what is at level warn or above and not usual, and raises an alarm at errors that a
+// person has to do something about.
 type quietCore struct {
 	zapcore.Core
 	stopping *atomic.Bool
+	alarm    func(trouble)
 }
 
 // Enabled must be true for fatal entries even where the core below logs nothing: the server's logger
@@ -90,7 +99,8 @@ type quietCore struct {
 func (c quietCore) Enabled(level zapcore.Level) bool { return level >= zapcore.WarnLevel }
 
 func (c quietCore) With(fields []zapcore.Field) zapcore.Core {
-	return quietCore{Core: c.Core.With(fields), stopping: c.stopping}
+	c.Core = c.Core.With(fields)
+	return c
 }
 
 func (c quietCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
@@ -101,8 +111,12 @@ func (c quietCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *za
 }
 
 func (c quietCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
-	if err := errorOf(fields); err != nil && strings.HasSuffix(err.Error(), context.Canceled.Error()) {
+	err := errorOf(fields)
+	if err != nil && strings.HasSuffix(err.Error(), context.Canceled.Error()) {
 		return nil // a client went away while it waited, as a worker does that stops polling
+	}
+	if t := diagnose(err); t != none {
+		c.alarm(t)
 	}
 	said := make([]zapcore.Field, 0, len(fields))
 	for _, field := range fields {

@@ -38,6 +38,9 @@ type Options struct {
 	// Stock runs the server as `temporal server start-dev --db-filename` does: no tuning, every index,
 	// no pragma. It exists to be measured against, in a new data directory.
 	Stock bool
+
+	// dynamic is Temporal's dynamic config, set over the tuned one by this package's own tests.
+	dynamic map[string]any
 }
 
 // AnyPort asks for any free port.

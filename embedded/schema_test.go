@@ -51,6 +51,58 @@ func TestStart_ForeignDatabase_IsRefusedUntouched(t *testing.T) {
 	}
 }
 
+func TestStart_DatabaseOfAnotherRelease_NamesTheReleaseAndTheWayOut(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		history []string // of statements
+		want    []string
+	}{
+		"made and run by one": {nil, []string{
+			"It was made by Consign v0.7.0 (Temporal server ", "1. with Consign v0.7.0: consign up --data-dir ",
+			"2. beside it, also with Consign v0.7.0: consign drain, then consign dead-letters export > dead.ndjson, then stop it",
+			"3. with this release: consign up --data-dir NEW, then consign dead-letters import dead.ndjson",
+		}},
+		"run by a later one": {
+			[]string{"UPDATE consign_release SET consign = 'v0.8.1', temporal_server = '1.99.0' WHERE role = 'ran'"},
+			[]string{"It was made by Consign v0.7.0 (Temporal server ", "and last run by Consign v0.8.1 (Temporal server 1.99.0)", "1. with Consign v0.8.1:"},
+		},
+		"without a record": {
+			[]string{"DROP TABLE consign_release"},
+			[]string{"It does not record which release of Consign made it", "1. with the release that made it: consign up"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := filepath.Join(dir, "temporal.db")
+			server := start(t, embedded.Options{DataDir: dir, Headless: true, Release: "v0.7.0"})
+			stop(t, server)
+			for _, statement := range append(test.history, "ALTER TABLE shards ADD COLUMN colour TEXT") {
+				execute(t, path, statement)
+			}
+			before := contents(t, dir)
+			_, err := tryStart(t, embedded.Options{DataDir: dir, Release: "v0.9.0"})
+			require.ErrorIs(t, err, embedded.ErrForeignSchema)
+			for _, part := range append(test.want, path, "other columns in shards", "this is Consign v0.9.0 (Temporal server ", "left as it is") {
+				require.ErrorContains(t, err, part)
+			}
+			require.Equal(t, before["temporal.db"], contents(t, dir)["temporal.db"])
+		})
+	}
+}
+
+// A database from before releases were recorded is this one's from now on.
+func TestStart_OnADatabaseWithoutARecord_RecordsWhoRanIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "temporal.db")
+	ownDatabase(t, path, "DROP TABLE consign_release")
+	stop(t, start(t, embedded.Options{DataDir: dir, Headless: true, Release: "v0.8.0"}))
+	execute(t, path, "ALTER TABLE shards ADD COLUMN colour TEXT")
+	_, err := tryStart(t, embedded.Options{DataDir: dir})
+	require.ErrorContains(t, err, "It was last run by Consign v0.8.0")
+}
+
 // A crash while the schema is made leaves a draft, or an empty file of another program's making.
 func TestStart_AfterACrashDuringSetup_StartsAfresh(t *testing.T) {
 	t.Parallel()

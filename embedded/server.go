@@ -75,7 +75,7 @@ func (s *Server) startTemporal(o Options) error {
 		return fmt.Errorf("create namespace %s: %w", o.Namespace, err)
 	}
 	return s.log.guard(func() error {
-		server, err := temporalServer(db, s.ports, s.log, o)
+		server, err := temporalServer(db, s.ports, s.dir, s.log, o)
 		if err != nil {
 			return err
 		}
@@ -146,6 +146,9 @@ func (s *Server) stop(ctx context.Context) error {
 	}
 	if s.dir == nil {
 		return nil
+	}
+	if s.temporal != nil {
+		s.dir.settle(ctx)
 	}
 	return s.dir.close()
 }

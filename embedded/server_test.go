@@ -31,6 +31,7 @@ func TestStart_AgainOnTheSameDirectory_FindsWhatWasThere(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	stop(t, first)
+	require.Empty(t, contents(t, dir)["temporal.db-wal"], "after a stop the database is one file")
 
 	second := start(t, embedded.Options{DataDir: dir, Headless: true, Retention: 48 * time.Hour})
 	c := dial(t, second)

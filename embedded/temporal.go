@@ -40,11 +40,12 @@ func sqlConfig(database string, o Options) *config.SQL {
 }
 
 // temporalServer is the whole Temporal service in this process, listening on loopback.
-func temporalServer(db *config.SQL, p ports, log *serverLog, o Options) (temporal.Server, error) {
+func temporalServer(db *config.SQL, p ports, dir *dataDir, log *serverLog, o Options) (temporal.Server, error) {
 	dynamic := tuned()
 	if o.Stock {
 		dynamic = stock()
 	}
+	maps.Copy(dynamic, settings(o.dynamic))
 	return temporal.NewServer(
 		temporal.WithConfig(temporalConfig(db, p)),
 		temporal.ForServices(temporal.DefaultServices),
@@ -55,7 +56,7 @@ func temporalServer(db *config.SQL, p ports, log *serverLog, o Options) (tempora
 			primitives.MatchingService: static.SingleLocalHost(hostPort(p.matching)),
 			primitives.WorkerService:   static.SingleLocalHost(hostPort(p.worker)),
 		}),
-		temporal.WithLogger(log.logger(o.Logger)),
+		temporal.WithLogger(log.logger(o.Logger, dir)),
 		temporal.WithDynamicConfigClient(dynamic),
 	)
 }

@@ -45,14 +45,23 @@ func diagnose(err error) trouble {
 	return none
 }
 
-// advice says in one sentence what the trouble is and what to do.
+// advice says in one sentence what stands in the way of a start, and what to do.
 func (d *dataDir) advice(t trouble) string {
 	switch t {
 	case full:
-		return fmt.Sprintf("the disk of data directory %s is full: make room there; nothing that was accepted is lost", d.path)
+		return fmt.Sprintf("the disk of data directory %s is full: make room there, then start again; nothing that was accepted is lost", d.path)
 	case damaged:
-		return fmt.Sprintf("database %s is damaged: stop consign, move the whole directory away, and restore a backup "+
-			"(copy it into an empty directory as %s, then consign up --data-dir DIRECTORY)", d.database(), databaseName)
+		return fmt.Sprintf("database %s is damaged: stop consign, move the whole directory away, and restore a backup: "+
+			"copy it into an empty directory as %s, then consign up --data-dir THAT", d.database(), databaseName)
 	}
 	return ""
+}
+
+// alarm says the same of a server that runs.
+func (d *dataDir) alarm(t trouble) string {
+	if t == full {
+		return fmt.Sprintf("the disk of data directory %s is full: nothing new is accepted until there is room; make some, "+
+			"and the server goes on by itself; nothing that was accepted is lost", d.path)
+	}
+	return d.advice(t)
 }

@@ -91,5 +91,7 @@ func pragmas(o Options) map[string]string {
 		"journal_mode": "wal",
 		"synchronous":  durability,
 		"busy_timeout": "10000", // milliseconds; another program may look into the file
+		// The log grows while a backup reads; afterwards it is cut back to this many bytes.
+		"journal_size_limit": "67108864",
 	}
 }
