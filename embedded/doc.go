@@ -15,7 +15,8 @@
 // Everything lies in one SQLite file, temporal.db in the data directory, in WAL mode with
 // synchronous=FULL: what the server has confirmed survives a SIGKILL and a power cut. A lock file keeps a
 // second server off the same directory. Temporal ships no migrations for SQLite, so a file whose tables
-// are not this server's is refused and left as it is; see [ErrForeignSchema].
+// are not this server's is refused and left as it is; see [ErrForeignSchema]. So is one that is damaged.
+// [Backup] makes a copy of it, also while the server runs.
 //
 // # What queries cost here
 //

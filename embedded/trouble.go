@@ -47,14 +47,11 @@ func diagnose(err error) trouble {
 
 // advice says in one sentence what stands in the way of a start, and what to do.
 func (d *dataDir) advice(t trouble) string {
-	switch t {
-	case full:
+	if t == full {
 		return fmt.Sprintf("the disk of data directory %s is full: make room there, then start again; nothing that was accepted is lost", d.path)
-	case damaged:
-		return fmt.Sprintf("database %s is damaged: stop consign, move the whole directory away, and restore a backup: "+
-			"copy it into an empty directory as %s, then consign up --data-dir THAT", d.database(), databaseName)
 	}
-	return ""
+	return fmt.Sprintf("database %s is damaged: stop consign, move the whole directory away, and restore a backup: "+
+		"copy it into an empty directory as %s, then consign up --data-dir THAT", d.database(), databaseName)
 }
 
 // alarm says the same of a server that runs.
