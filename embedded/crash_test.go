@@ -56,10 +56,14 @@ func TestCrash_DuringSetup_LeavesNothingThatIsRefused(t *testing.T) {
 		return info.Size()
 	}
 	for stage, reached := range map[string]func(dir string) bool{
-		"the lock is taken":          func(dir string) bool { return size(filepath.Join(dir, "lock")) >= 0 },
-		"the draft is begun":         func(dir string) bool { return size(filepath.Join(dir, "temporal.db.new")) >= 0 },
-		"the draft has tables":       func(dir string) bool { return size(filepath.Join(dir, "temporal.db.new")) > 0 },
-		"the draft is in its place":  func(dir string) bool { return size(filepath.Join(dir, "temporal.db")) >= 0 },
+		"the lock is taken": func(dir string) bool { return size(filepath.Join(dir, "lock")) >= 0 },
+		"a file is begun": func(dir string) bool {
+			return size(filepath.Join(dir, "temporal.db.new")) >= 0 || size(filepath.Join(dir, "temporal.db")) >= 0
+		},
+		"it is being filled": func(dir string) bool {
+			return size(filepath.Join(dir, "temporal.db.new")) > 0 || size(filepath.Join(dir, "temporal.db")) > 0
+		},
+		"the database has its name":  func(dir string) bool { return size(filepath.Join(dir, "temporal.db")) >= 0 },
 		"the write-ahead log is new": func(dir string) bool { return size(filepath.Join(dir, "temporal.db-wal")) >= 0 },
 		"the namespace is written":   func(dir string) bool { return size(filepath.Join(dir, "temporal.db-wal")) > 0 },
 		"the server writes":          func(dir string) bool { return size(filepath.Join(dir, "temporal.db-wal")) > 100_000 },
