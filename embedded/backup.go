@@ -68,7 +68,10 @@ func mayBackup(source, file string, overwrite bool) error {
 		return fmt.Errorf("database %s cannot be read: %w", source, err)
 	}
 	there, err := os.Stat(file)
+	_, noLog := os.Stat(file + "-wal")
 	switch {
+	case noLog == nil && (there == nil || !os.SameFile(there, database)):
+		return fmt.Errorf("backup to %s: %s-wal is there, and SQLite would apply it to the copy: name a file elsewhere", file, file)
 	case errors.Is(err, os.ErrNotExist):
 		return nil
 	case err != nil:

@@ -60,7 +60,9 @@ func TestBackup_WhereItMayNotGo_IsRefusedAndLeavesNothing(t *testing.T) {
 	dir, empty := killed(t, 0), t.TempDir()
 	taken := filepath.Join(t.TempDir(), "taken.db")
 	require.NoError(t, os.WriteFile(taken, []byte("mine"), 0o600))
+	other := filepath.Join(killed(t, 0), "temporal.db")
 	for want, o := range map[string]embedded.BackupOptions{
+		"SQLite would apply it":   {DataDir: dir, File: other, Overwrite: true},
 		"no database in " + empty: {DataDir: empty, File: filepath.Join(t.TempDir(), "b.db")},
 		"--overwrite":             {DataDir: dir, File: taken},
 		"the database itself":     {DataDir: dir, File: filepath.Join(dir, "temporal.db"), Overwrite: true},
