@@ -122,7 +122,8 @@ func deeper(data []byte, limit int) bool {
 			inText = !inText
 		case inText:
 		case b == '[' || b == '{':
-			if depth++; depth > limit {
+			depth++
+			if depth > limit {
 				return true
 			}
 		case b == ']' || b == '}':

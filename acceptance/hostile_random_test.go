@@ -40,7 +40,7 @@ func TestHostile_Random_LeavesNothingStuckAndLosesNothing(t *testing.T) {
 	s := besiege(t, two+"dead_letters: {also_to: [good]}\n")
 	s.sinks["bad"].answers(never)
 	innocent := s.submit("innocent", `{"n":1}`)
-	x := &stranger{besieged: s, Rand: rand.New(rand.NewPCG(seed, 0)), ids: []string{innocent.WorkflowID()}} //nolint:gosec // to be repeated
+	x := &stranger{besieged: s, Rand: rand.New(rand.NewPCG(seed, 0)), ids: []string{innocent.WorkflowID()}}
 	x.ids = append(x.ids, s.wait(innocent).Legs[0].DeadLetter)
 	deadline := time.Now().Add(*hostileFor)
 	for n := 0; n < 20 || time.Now().Before(deadline); n++ {

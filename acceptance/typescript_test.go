@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,7 +124,7 @@ func submitFromTypeScript(t *testing.T) {
 	took := s.sinks["one"].took()
 	require.Len(t, took, 1)
 	require.Equal(t, id, took[0].Result.ID)
-	require.Equal(t, oddData, string(took[0].Result.Data))
+	require.True(t, bytes.Equal([]byte(oddData), took[0].Result.Data), "%s", took[0].Result.Data)
 	// It has the same identity as from Go, so that the one recognises what the other submitted.
 	handle := s.submit(id, oddData)
 	require.True(t, handle.Duplicate())

@@ -46,9 +46,9 @@ func retries(timeout time.Duration, r config.Retry) Policy {
 // whole is the timeout of an attempt at that many results: the sink has Timeout for each BatchMax.
 func (p Policy) whole(results int) time.Duration {
 	size := max(p.BatchMax, 1)
-	parts := time.Duration(max((results-1)/size+1, 1))
+	parts := int64(max((results-1)/size+1, 1))
 	// The bounds are for what a stranger put into a task.
-	return min(max(p.Timeout.Duration(), 0), longestAttempt/parts) * parts
+	return time.Duration(parts * min(max(int64(p.Timeout.Duration()), 0), int64(longestAttempt)/parts))
 }
 
 // longestAttempt is more than any sink may take.

@@ -3,7 +3,7 @@ package config
 import "time"
 
 // Config is a whole configuration, checked and with its defaults filled in.
-type Config struct {
+type Config struct { //nolint:recvcheck // it is printed as a value too, and then must hide its secrets
 	// Path of the file it was read from. Empty: the built-in default.
 	Path string `yaml:"-"`
 	// Notes are remarks on the file that stop nothing, such as a setting without effect.

@@ -51,7 +51,7 @@ func (p places) with(text string) []string {
 
 // forms of a text: as it is, in URLs, in JSON, in HTML, in hexadecimal, and in base64 at any offset.
 func forms(text string) []string {
-	quoted, _ := json.Marshal(text)
+	quoted, _ := json.Marshal(text) //nolint:errchkjson // a string: it cannot fail
 	all := []string{text, url.QueryEscape(text), url.PathEscape(text), html.EscapeString(text), strings.Trim(string(quoted), `"`), hex.EncodeToString([]byte(text))}
 	for offset := range 3 {
 		encoded := base64.RawStdEncoding.EncodeToString(append(make([]byte, offset), text...))
@@ -194,6 +194,7 @@ func TestSecrets_GivenAnywhere_AreFoundNowhere(t *testing.T) {
 	}
 	say("dead letters", u.run(t, "", "dead-letters", "replay", "--wait", letters[0], letters[1], letters[2]))
 	say("dead letters", u.run(t, "", "dead-letters", "discard", "--reason", "test", letters[3]))
+	say("records", u.run(t, "", "dead-letters", "export"))
 
 	p.histories(t, temporal)
 	p.add("metrics", get(t, u.metrics))
@@ -324,8 +325,11 @@ func (p places) webUI(t *testing.T, address string) {
 	p.add("Web UI", all+get(t, address+"/api/v1/settings")+get(t, address+"/api/v1/cluster-info")+get(t, address))
 	var list struct {
 		Executions []struct {
-			Execution struct{ WorkflowID, RunID string }
-		}
+			Execution struct {
+				WorkflowID string `json:"workflowId"`
+				RunID      string `json:"runId"`
+			} `json:"execution"`
+		} `json:"executions"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(all), &list))
 	require.Greater(t, len(list.Executions), 20)

@@ -53,15 +53,15 @@ func hider(target *url.URL, headers map[string]string, more ...string) func(stri
 	for i, one := range spelled {
 		spelled[i] = regexp.QuoteMeta(one)
 	}
-	any := regexp.MustCompile("(?i)" + strings.Join(spelled, "|"))
-	return func(text string) string { return any.ReplaceAllLiteralString(text, "[hidden]") }
+	secret := regexp.MustCompile("(?i)" + strings.Join(spelled, "|"))
+	return func(text string) string { return secret.ReplaceAllLiteralString(text, "[hidden]") }
 }
 
 func separates(r rune) bool { return strings.ContainsRune("/?&=;, ", r) }
 
 // spellings of a text, as it stands in URLs, in JSON, in HTML, and in base64 without its padding.
 func spellings(text string) []string {
-	quoted, _ := json.Marshal(text) // a string: it cannot fail
+	quoted, _ := json.Marshal(text) //nolint:errchkjson // a string: it cannot fail
 	inJSON := strings.Trim(string(quoted), `"`)
 	return []string{
 		text, url.PathEscape(text), url.QueryEscape(text), html.EscapeString(text),
