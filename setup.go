@@ -35,10 +35,8 @@ func Setup(ctx context.Context, temporal client.Client, namespace string, retent
 		if retention == 0 {
 			retention = DefaultRetention
 		}
-		_, err := temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-			Namespace:                        namespace,
-			WorkflowExecutionRetentionPeriod: durationpb.New(retention),
-		})
+		request := &workflowservice.RegisterNamespaceRequest{Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention)}
+		_, err := again(ctx, transient, func() (any, error) { return temporal.WorkflowService().RegisterNamespace(ctx, request) })
 		if err != nil {
 			return changes, fmt.Errorf("creating namespace %q: %w", namespace, err)
 		}
@@ -63,11 +61,25 @@ func Setup(ctx context.Context, temporal client.Client, namespace string, retent
 	if err != nil {
 		return changes, err
 	}
-	if len(added) > 0 {
-		changes = append(changes, "added the search attributes "+strings.Join(added, ", "))
+	if len(added) == 0 {
+		return changes, untilQueryable(ctx, temporal, namespace)
 	}
-	return changes, untilQueryable(ctx, temporal, namespace)
+	changes = append(changes, "added the search attributes "+strings.Join(added, ", "))
+	if err := untilQueryable(ctx, temporal, namespace); err != nil {
+		return changes, err
+	}
+	select {
+	case <-ctx.Done():
+		return changes, ctx.Err()
+	case <-time.After(namespaceRefresh):
+		return changes, nil
+	}
 }
+
+// namespaceRefresh is how long Temporal's history service may go on without a search attribute that its
+// frontend knows (system.namespaceCacheRefreshInterval, 2 s). The first result that fails in that time
+// would have its workflow task refused and its first attempt made again.
+const namespaceRefresh = 2 * time.Second
 
 // CheckSetup returns [ErrNotSetUp], saying what is missing, unless the namespace is fit for Consign.
 func CheckSetup(ctx context.Context, temporal client.Client, namespace string) error {
@@ -91,7 +103,7 @@ func addSearchAttributes(ctx context.Context, temporal client.Client, namespace 
 	for _, name := range missing {
 		request.SearchAttributes[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 	}
-	_, err = temporal.OperatorService().AddSearchAttributes(ctx, request)
+	_, err = again(ctx, transient, func() (any, error) { return temporal.OperatorService().AddSearchAttributes(ctx, request) })
 	var there *serviceerror.AlreadyExists
 	if err != nil && !errors.As(err, &there) {
 		return nil, fmt.Errorf("adding the search attributes %s (type Keyword) to namespace %q: %w", strings.Join(missing, ", "), namespace, err)
@@ -130,11 +142,18 @@ func untilQueryable(ctx context.Context, temporal client.Client, namespace strin
 // eventually calls try until it succeeds, fails for another reason than that a namespace or search
 // attribute is not known yet, or ctx is over.
 func eventually[T any](ctx context.Context, try func() (T, error)) (T, error) {
-	for {
-		result, err := try()
+	return again(ctx, func(err error) bool {
 		var unknown *serviceerror.NamespaceNotFound
 		var invalid *serviceerror.InvalidArgument
-		if err == nil || !errors.As(err, &unknown) && !errors.As(err, &invalid) && !transient(err) {
+		return errors.As(err, &unknown) || errors.As(err, &invalid) || transient(err)
+	}, try)
+}
+
+// again calls try until it succeeds or fails for good, or ctx is over.
+func again[T any](ctx context.Context, heals func(error) bool, try func() (T, error)) (T, error) {
+	for {
+		result, err := try()
+		if err == nil || !heals(err) {
 			return result, err
 		}
 		select {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
@@ -33,6 +33,10 @@ func TestMain(m *testing.M) {
 	var err error
 	server, err = embedded.Start(ctx, embedded.Options{Ephemeral: true, Port: embedded.AnyPort, UIPort: embedded.AnyPort})
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if err := makeNamespaces(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -60,21 +64,47 @@ type stage struct {
 	worker    *worker.Worker
 }
 
-var namespaces atomic.Int64
+// namespaces that no test has yet. Each takes seconds to make, so they are made side by side.
+var namespaces = make(chan string, 120)
+
+func makeNamespaces(ctx context.Context) error {
+	options, err := consign.Options{Address: server.Address()}.ClientOptions()
+	if err != nil {
+		return err
+	}
+	temporal, err := client.NewLazyClient(options)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	var group errgroup.Group
+	for i := range cap(namespaces) {
+		group.Go(func() error {
+			name := fmt.Sprint("test-", i+1)
+			_, err := consign.Setup(ctx, temporal, name, 0)
+			namespaces <- name
+			return err
+		})
+	}
+	return group.Wait()
+}
 
 // newStage makes a namespace and a client, and no worker yet.
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
-	s := &stage{T: t, ctx: ctx, namespace: fmt.Sprintf("test-%d", namespaces.Add(1)), sinks: map[string]*script{}}
+	s := &stage{T: t, ctx: ctx, sinks: map[string]*script{}}
+	select {
+	case s.namespace = <-namespaces:
+	default:
+		require.Fail(t, "all namespaces are taken: make more of them")
+	}
 	options, err := consign.Options{Address: server.Address(), Namespace: s.namespace}.ClientOptions()
 	require.NoError(t, err)
 	s.temporal, err = client.NewLazyClient(options)
 	require.NoError(t, err)
 	t.Cleanup(s.temporal.Close)
-	_, err = consign.Setup(ctx, s.temporal, s.namespace, 0)
-	require.NoError(t, err)
 	s.client = consign.NewClient(s.temporal)
 	return s
 }

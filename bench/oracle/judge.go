@@ -11,7 +11,7 @@ import (
 func judge(e *evidence) *verdict {
 	v := &verdict{
 		Units: len(e.units), Submitted: len(e.submitted), Acked: len(e.acks), StillParked: e.stillParked, Torn: e.torn,
-		Delivered: map[string]int{}, Parked: map[string]int{},
+		Delivered: map[string]int{}, Parked: map[string]int{}, Lost: []string{}, Early: []string{}, Unacked: []string{}, Repeats: []repeat{},
 	}
 	for sink, of := range e.parked {
 		v.Parked[sink] = len(of)
