@@ -1,5 +1,7 @@
 package consign
 
+import "fmt"
+
 // Consignment is the input of a Deliver workflow: what one workflow carries. [Client.Submit] always
 // sends one result in each.
 type Consignment struct {
@@ -69,4 +71,34 @@ func (f FirstAttempts) check() error {
 		return Receipt{}.check()
 	}
 	return f.Receipt.check()
+}
+
+// Size is about what the result takes in a workflow or an activity's input, in bytes.
+func (r Result) Size() int {
+	// An escape in JSON makes six bytes of one; data is JSON already.
+	return len(r.Data) + 6*(len(r.Source)+len(r.ID)+len(r.Type)+len(r.Subject)) + 128
+}
+
+// CheckResults says what is wrong with results that are delivered, or held, together, if anything.
+func CheckResults(results []Result) error {
+	if len(results) > MaxConsignmentResults {
+		return fmt.Errorf("there are %d results, at most %d can be delivered together", len(results), MaxConsignmentResults)
+	}
+	size := 0
+	seen := make(map[[2]string]int, len(results))
+	for i, result := range results {
+		key := [2]string{result.Source, result.ID}
+		if first, twice := seen[key]; twice {
+			return fmt.Errorf("results[%d] has the source and id of results[%d]: they would have one delivery id", i, first)
+		}
+		seen[key] = i
+		if err := result.Check(); err != nil {
+			return fmt.Errorf("results[%d].%w", i, err)
+		}
+		size += result.Size()
+	}
+	if size > MaxConsignmentBytes+1024 {
+		return fmt.Errorf("the results are %d bytes, at most %d can be delivered together", size, MaxConsignmentBytes)
+	}
+	return nil
 }

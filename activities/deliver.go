@@ -102,27 +102,29 @@ func (a *Activities) inline(ctx context.Context, gate *Gate, in DeliverInput) Ou
 func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (Outcome, error) {
 	info := activity.GetInfo(ctx)
 	log := a.attemptLog(ctx, in, int(info.Attempt))
-	before := int(info.Attempt) - 1
+	skip := func(why string) (Outcome, error) {
+		return Outcome{Skipped: why, Failures: all(in), Made: int(info.Attempt) - 1, Free: min(lost(log), MaxLost), Attempts: log}, nil
+	}
 	if gate == nil { // the task was put into another sink's queue
-		return Outcome{Skipped: noSuchSink, Failures: all(in), Made: before, Attempts: log}, nil
+		return skip(noSuchSink)
 	}
 	// The deadline is Temporal's. What it leaves after the sink's own timeout may go in waiting.
 	enter, cancel := context.WithDeadline(ctx, info.Deadline.Add(-in.Policy.whole(len(in.Batch))-time.Second))
 	defer cancel()
 	leave, err := gate.Enter(enter)
 	if err != nil {
-		return Outcome{Skipped: "no free slot", Failures: all(in), Made: before, Attempts: log}, nil
+		return skip("no free slot")
 	}
 	defer leave()
 	outcome, skipped := a.attempt(ctx, gate, in, in.Made+int(info.Attempt), 0)
 	if skipped != nil {
-		return Outcome{Skipped: skipped.Error(), Failures: all(in), Made: before, Attempts: log}, nil
+		return skip(skipped.Error())
 	}
 	outcome.Made = int(info.Attempt)
 	outcome.Free += min(lost(log), MaxLost)
 	outcome.Attempts = LastAttempts(append(log, outcome.Attempts...))
 	if ctx.Err() != nil && len(outcome.Failures) == len(in.Batch) {
-		return Outcome{Skipped: "the worker is stopping", Failures: all(in), Made: before, Attempts: log}, nil
+		return skip("the worker is stopping")
 	}
 	permanent := 0
 	for _, failed := range outcome.Failures {
@@ -218,7 +220,11 @@ func (a *Activities) attemptLog(ctx context.Context, in DeliverInput, attempt in
 		}
 	}
 	before := in.Before + in.Made
-	for number := before + len(log) + 1; number < before+attempt; number++ {
+	next := before + 1
+	if len(log) > 0 { // of which only the last 100 are kept, so its length does not tell
+		next = max(next, log[len(log)-1].Number+1)
+	}
+	for number := next; number < before+attempt; number++ {
 		log = append(log, consign.Attempt{Number: number, Label: lostLabel, Cause: "the worker stopped, or was killed, during this attempt"})
 	}
 	return log

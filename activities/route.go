@@ -2,9 +2,12 @@ package activities
 
 import (
 	"context"
+	"errors"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
+	"go.uber.org/zap"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
@@ -87,6 +90,10 @@ func (a *Activities) routeTo(ctx context.Context, sink string, route Route) (Rou
 		return route, nil
 	}
 	queue, err := a.Temporal.DescribeTaskQueue(ctx, consign.SinkQueue(sink), enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+	if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); denied {
+		a.Log.Warn("this worker may not ask who polls a queue, so the sink counts as unknown", zap.String("sink", sink), zap.Error(err))
+		return route, nil
+	}
 	if err != nil {
 		return route, temporal.NewApplicationErrorWithOptions("looking for workers of sink "+sink+": "+err.Error(), "route", temporal.ApplicationErrorOptions{})
 	}

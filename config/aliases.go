@@ -16,9 +16,6 @@ func (r *reader) checkAliases(n *node, sinks []Sink) {
 	}
 	for i, sink := range sinks {
 		report := r.among(layer{n.entries[i].value, join("sinks", sink.Name)})
-		if sink.External && len(sink.Aliases) > 0 {
-			report(aliasesField, "an external sink has none: let its own worker ask the queue of the earlier name too")
-		}
 		for j, alias := range sink.Aliases {
 			field := fmt.Sprintf("%s[%d]", aliasesField, j)
 			other, taken := owner[alias]

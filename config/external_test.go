@@ -32,10 +32,11 @@ func TestExternal_InlineAskedFor_IsAMistake(t *testing.T) {
 	require.EqualError(t, err, `consign.yaml:4:13: sinks.partner.inline: "true": an external sink has no inline attempt, its own worker makes them all: leave this out`)
 }
 
-func TestExternal_Aliases_AreAMistake(t *testing.T) {
+func TestExternal_Aliases_AreTaken_SoThatDeadLettersOfTheEarlierNameCanBeReplayed(t *testing.T) {
 	t.Parallel()
-	_, err := parseExternal("sinks:\n  partner:\n    elsewhere: {}\n    aliases: [friend]\n")
-	require.EqualError(t, err, `consign.yaml:4:14: sinks.partner.aliases: an external sink has none: let its own worker ask the queue of the earlier name too`)
+	c, err := parseExternal("sinks:\n  partner:\n    elsewhere: {}\n    aliases: [friend]\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"friend"}, c.Sinks[0].Aliases)
 }
 
 func TestExternal_SettingsOfAnotherWorker_AreSaidToHaveNoEffect(t *testing.T) {

@@ -144,8 +144,12 @@ func (r *reader) checkAlsoTo(root *node, c *Config) {
 	}
 	for i, name := range c.DeadLetters.AlsoTo {
 		path := fmt.Sprintf("dead_letters.also_to[%d]", i)
-		if at, _ := root.find(path); !slices.Contains(names, name) && !r.broken(path) {
+		switch at, _ := root.find(path); {
+		case r.broken(path):
+		case !slices.Contains(names, name):
 			r.problem(at.line, at.column, path, unknown("sink", r.shown(path, name), names))
+		case slices.Contains(c.DeadLetters.AlsoTo[:i], name):
+			r.problem(at.line, at.column, path, "is named before: a sink gets the record once")
 		}
 	}
 }

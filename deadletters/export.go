@@ -24,8 +24,8 @@ type Exported struct {
 	// Letters counts the dead letters, Results what they hold.
 	Letters int `json:"letters"`
 	Results int `json:"results"`
-	// Replaying are the ids of those of which a replay was under way: what it delivers from then on
-	// is delivered once more when the import is replayed, with the same delivery id.
+	// Replaying are the ids of those of which a replay was under way: all that it delivers is delivered
+	// once more when the import is replayed, with the same delivery id.
 	Replaying []string `json:"replaying,omitempty"`
 	// Closed are the ids of those that were replayed or discarded meanwhile, and are left out.
 	Closed []string `json:"closed,omitempty"`

@@ -75,20 +75,14 @@ func check(record consign.Record) error {
 		return fmt.Errorf("it was %s before: only open dead letters are imported", record.State)
 	case record.Sink == "":
 		return errors.New("sink is missing")
-	case len(record.Sink) > maxKeyword, len(record.Label) > maxKeyword:
-		return fmt.Errorf("sink is %d bytes and label %d, at most %d are stored", len(record.Sink), len(record.Label), maxKeyword)
+	case len(record.Sink) > maxKeyword, len(record.Kind) > maxKeyword, len(record.Label) > maxKeyword:
+		return fmt.Errorf("sink is %d bytes, kind %d and label %d, at most %d are stored", len(record.Sink), len(record.Kind), len(record.Label), maxKeyword)
 	case len(record.Results) == 0:
 		return errors.New("results is empty: a dead letter holds at least one")
 	}
-	for i, result := range record.Results {
-		switch {
-		case result.Source == "":
-			return fmt.Errorf("results[%d].source is missing", i)
-		case result.ID == "":
-			return fmt.Errorf("results[%d].id is missing", i)
-		case len(result.Data) == 0:
-			return fmt.Errorf("results[%d].data is missing", i)
-		}
+	// The workflow refuses the same, and what it held would be lost.
+	if err := consign.CheckResults(record.Results); err != nil {
+		return err
 	}
 	encoded, err := record.Encode()
 	if err != nil {

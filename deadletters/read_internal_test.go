@@ -27,10 +27,14 @@ func TestImport_WhenALineIsBad_NamesEachAndStartsNothing(t *testing.T) {
 		{strings.Replace(good, `"sink":"hook",`, "", 1), "sink is missing"},
 		{strings.Replace(good, `"sink":"hook"`, `"sink":"hook","label":"`+strings.Repeat("l", 256)+`"`, 1), "label 256"},
 		{`{"id":"dead-letter/hook/r/1","sink":"hook","results":[]}`, "results is empty"},
-		{strings.Replace(good, `"source":"s",`, "", 1), "results[0].source is missing"},
-		{strings.Replace(good, `"id":"i",`, "", 1), "results[0].id is missing"},
+		{strings.Replace(good, `"source":"s",`, "", 1), "results[0].source is empty"},
+		{strings.Replace(good, `"id":"i",`, "", 1), "results[0].id is empty"},
 		{strings.Replace(good, `,"data":{"a":1}`, "", 1), "results[0].data is missing"},
-		{strings.Replace(good, `{"a":1}`, `"`+strings.Repeat("x", maxRecord)+`"`, 1), "can be held"},
+		{strings.Replace(good, `"id":"i"`, `"id":"`+strings.Repeat("i", 256)+`"`, 1), "results[0].id"},
+		{strings.Replace(good, `"id":"i"`, `"id":"i","type":"`+strings.Repeat("t", 256)+`"`, 1), "results[0].type"},
+		{strings.Replace(good, `{"a":1}`, strings.Repeat("[", 9901)+strings.Repeat("]", 9901), 1), "results[0].data nests more than"},
+		{strings.Replace(good, `{"a":1}`, `"`+strings.Repeat("x", 3<<19)+`"`, 1), "can be delivered together"},
+		{strings.Replace(good, `{"a":1}`, `"`+strings.Repeat("x", maxRecord)+`"`, 1), "can be delivered together"},
 		{strings.Repeat(" ", maxLine+1), "longer than"},
 	} {
 		var told []Imported

@@ -46,7 +46,7 @@ func (l *leg) leaveGate(ctx workflow.Context) {
 func (l *leg) attemptQueued(ctx workflow.Context, pending []int, budget int) (outcome activities.Outcome, cancelled bool) {
 	size := 0
 	for _, position := range pending {
-		size += sizeOf(l.results[position])
+		size += l.results[position].Size()
 	}
 	if l.pacer.admit(ctx, size) != nil {
 		return outcome, true

@@ -3,18 +3,27 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/activities"
 )
 
+// strictInput is the change by which input is refused that 0.1.0 took. A later check needs one of its own.
+const strictInput = "input is checked strictly"
+
+// refusable tells whether a workflow may fail for its input: one that an older release began goes on, since
+// what it carries would be lost. Called only when a check has failed, it leaves no marker in other histories.
+func refusable(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, strictInput, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
+
 // check refuses what no submission through this module's SDK would contain.
 func check(in consign.Consignment, id string) error {
 	if len(in.Results) == 0 {
 		return fmt.Errorf("the consignment holds no results: send {\"results\": [{\"source\", \"id\", \"data\"}]}")
-	}
-	if len(in.Results) > consign.MaxConsignmentResults {
-		return fmt.Errorf("the consignment holds %d results, at most %d can be delivered together", len(in.Results), consign.MaxConsignmentResults)
 	}
 	results := make([]consign.Result, len(in.Results))
 	for i, entry := range in.Results {
@@ -26,7 +35,7 @@ func check(in consign.Consignment, id string) error {
 			return fmt.Errorf("results[%d].ack: %w", i, err)
 		}
 	}
-	return checkResults(results)
+	return consign.CheckResults(results)
 }
 
 // checkAck refuses a target that cannot be told. A workflow that signals itself would never end, since
@@ -39,29 +48,22 @@ func checkAck(target consign.AckTarget, id string) error {
 	return target.Check()
 }
 
-func checkResults(results []consign.Result) error {
-	size := 0
-	seen := make(map[[2]string]int, len(results))
-	for i, result := range results {
-		key := [2]string{result.Source, result.ID}
-		if first, twice := seen[key]; twice {
-			return fmt.Errorf("results[%d] has the source and id of results[%d]: they would have one delivery id", i, first)
-		}
-		seen[key] = i
-		if err := result.Check(); err != nil {
-			return fmt.Errorf("results[%d].%w", i, err)
-		}
-		size += sizeOf(result)
-	}
-	if size > consign.MaxConsignmentBytes+1024 {
-		return fmt.Errorf("the consignment is %d bytes, at most %d can be delivered", size, consign.MaxConsignmentBytes)
-	}
-	return nil
-}
-
 // maxName is the longest name of a sink, or of a kind, that is taken from a dead letter's input, in
 // bytes: it stands in ids and search attributes.
 const maxName = 255
+
+// tellable are the sinks that can get the record, each once: a second attempt of one id, or an empty one, would
+// leave the workflow stuck. What the dead letter holds must not be lost over them.
+func tellable(alsoTo []activities.Leg) []activities.Leg {
+	var legs []activities.Leg
+	for _, to := range alsoTo {
+		named := func(leg activities.Leg) bool { return leg.Sink == to.Sink }
+		if to.Sink != "" && len(to.Sink) <= maxName && !slices.ContainsFunc(legs, named) {
+			legs = append(legs, to)
+		}
+	}
+	return legs
+}
 
 // checkDeadLetter refuses what no parking would contain.
 func checkDeadLetter(in activities.DeadLetterInput) error {
@@ -71,17 +73,8 @@ func checkDeadLetter(in activities.DeadLetterInput) error {
 		return errors.New("a dead letter needs a sink and results")
 	case len(record.Sink) > maxName || len(record.Kind) > maxName:
 		return fmt.Errorf("the record's sink or kind is longer than %d bytes", maxName)
-	case len(record.Results) > consign.MaxConsignmentResults:
-		return fmt.Errorf("the record holds %d results, at most %d can be delivered together", len(record.Results), consign.MaxConsignmentResults)
 	}
-	seen := map[string]bool{}
-	for i, to := range in.AlsoTo {
-		if to.Sink == "" || len(to.Sink) > maxName || seen[to.Sink] {
-			return fmt.Errorf("also_to[%d] names no sink of its own", i)
-		}
-		seen[to.Sink] = true
-	}
-	if err := checkResults(record.Results); err != nil {
+	if err := consign.CheckResults(record.Results); err != nil {
 		return fmt.Errorf("record.%w", err)
 	}
 	return nil

@@ -18,7 +18,7 @@ const stateReplaying = "replaying"
 //
 // Cancelling it discards it.
 func DeadLetter(ctx workflow.Context, in activities.DeadLetterInput) (consign.Record, error) {
-	if err := checkDeadLetter(in); err != nil {
+	if err := checkDeadLetter(in); err != nil && refusable(ctx) {
 		return consign.Record{}, temporal.NewNonRetryableApplicationError(err.Error(), "InvalidDeadLetter", nil)
 	}
 	d := &deadLetter{record: in.Record}
@@ -27,7 +27,7 @@ func DeadLetter(ctx workflow.Context, in activities.DeadLetterInput) (consign.Re
 		return consign.Record{}, err
 	}
 	also := workflow.NewWaitGroup(ctx)
-	for _, to := range in.AlsoTo {
+	for _, to := range tellable(in.AlsoTo) {
 		also.Add(1)
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			defer also.Done()

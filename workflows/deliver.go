@@ -16,7 +16,7 @@ import (
 //
 // Cancelling it means: stop trying, park what is not committed, ack, and complete.
 func Deliver(ctx workflow.Context, in consign.Consignment) (consign.Receipt, error) {
-	if err := check(in, workflow.GetInfo(ctx).WorkflowExecution.ID); err != nil {
+	if err := check(in, workflow.GetInfo(ctx).WorkflowExecution.ID); err != nil && refusable(ctx) {
 		return consign.Receipt{}, temporal.NewNonRetryableApplicationError(err.Error(), "InvalidConsignment", nil)
 	}
 	d := newDelivery(ctx, in)

@@ -276,3 +276,20 @@ func TestDeliver_NewDay_NewAttemptOverDays(t *testing.T) {
 	require.Equal(t, consign.Delivered, w.run(t, one()).Legs[0].Outcome)
 	require.GreaterOrEqual(t, w.at[1].Sub(w.at[0]), 24*time.Hour)
 }
+
+func TestDeliver_LostAttemptBeforeASkippedOne_UsesUpNoRetry_AFewTimes(t *testing.T) {
+	t.Parallel()
+	leg := slack(1)
+	leg.Policy.Inline = false
+	w := newWorld(t, leg)
+	skips := 0
+	w.deliver = func(context.Context, activities.DeliverInput) (activities.Outcome, error) {
+		if skips++; skips > 100 {
+			return activities.Outcome{Made: 1}, nil
+		}
+		return activities.Outcome{Skipped: "no free slot", Made: 1, Free: 1}, nil
+	}
+	w.run(t, one())
+	require.Equal(t, activities.MaxLost+2, skips)
+	require.Len(t, w.parked, 1)
+}

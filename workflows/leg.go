@@ -46,8 +46,20 @@ const maxHistory = 20 << 20
 // lostIsFree is the change by which a leg is not parked because the worker of its last attempt was killed.
 const lostIsFree = "lost attempts use up no retry"
 
+// alwaysWaits is the change by which what is tried again without a word of when waits for the sink's backoff.
+const alwaysWaits = "what is tried again waits"
+
 // maxEvents is the same in events. At 51,200 the server terminates the workflow.
 const maxEvents = 40_000
+
+// countsEvents is the change by which a history is full by its events, too.
+const countsEvents = "a history is full by its events"
+
+func full(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.GetCurrentHistorySize() > maxHistory ||
+		info.GetCurrentHistoryLength() > maxEvents && workflow.GetVersion(ctx, countsEvents, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
 
 // end is how a leg ended for one result.
 type end struct {
@@ -101,7 +113,7 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 		if workflow.Sleep(ctx, wait) != nil {
 			break
 		}
-		if info := workflow.GetInfo(ctx); info.GetCurrentHistorySize() > maxHistory || info.GetCurrentHistoryLength() > maxEvents {
+		if full(ctx) {
 			l.fail(pending, "history full", "its workflow's history is full: replay it, and it goes on in a new one")
 			break
 		}
@@ -110,8 +122,10 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 			break
 		}
 		if outcome.Skipped != "" {
-			// No attempt was made now, so none is used up; those that Temporal made before are.
-			budget -= max(outcome.Made, 0)
+			// No attempt was made now, so none is used up; those that Temporal made before are, unless lost.
+			free := min(max(outcome.Free, 0), activities.MaxLost-l.lost)
+			l.lost += free
+			budget -= max(outcome.Made-free, 0)
 			l.count(outcome)
 			wait = max(l.Policy.Backoff.Duration(), time.Millisecond)
 			continue
@@ -122,7 +136,8 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 			budget = 1
 		}
 		pending = l.settle(ctx, pending, outcome)
-		if wait = outcome.After.Duration(); wait <= 0 { // a foreign worker may leave it out
+		// A foreign worker may leave it out, and a lost one says nothing.
+		if wait = outcome.After.Duration(); wait <= 0 && len(pending) > 0 && workflow.GetVersion(ctx, alwaysWaits, workflow.DefaultVersion, 1) > workflow.DefaultVersion {
 			wait = max(l.Policy.Backoff.Duration(), time.Millisecond)
 		}
 	}

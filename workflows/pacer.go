@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
-
-	"github.com/consign-dev/consign"
 )
 
 // maxTaskInput is the most activity input that one workflow task schedules: 2 MiB. Three times
@@ -33,10 +31,4 @@ func (p *pacer) admit(ctx workflow.Context, size int) error {
 			return err
 		}
 	}
-}
-
-// sizeOf is about what a result takes in an activity's input.
-func sizeOf(r consign.Result) int {
-	// An escape in JSON makes six bytes of one; data is JSON already.
-	return len(r.Data) + 6*(len(r.Source)+len(r.ID)+len(r.Type)+len(r.Subject)) + 128
 }

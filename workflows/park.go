@@ -36,7 +36,7 @@ func parkLeg(ctx workflow.Context, l *leg, positions []int, n int) string {
 	}
 	for _, position := range positions {
 		record.Results = append(record.Results, l.results[position])
-		size += sizeOf(l.results[position])
+		size += l.results[position].Size()
 	}
 	_ = l.pacer.admit(ctx, size)
 	options := unlimited(fmt.Sprintf("park %s %d", l.Sink, n))

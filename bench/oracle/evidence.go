@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/consign-dev/consign"
@@ -23,6 +24,8 @@ type evidence struct {
 	acks      map[int][]line
 	// takes of each sink, in the order in which they were written down.
 	takes map[string]map[int][]take
+	// unfinished are workflows that did not complete.
+	unfinished []string
 	// torn are lines of that file that are no results.
 	torn []string
 	// parked is when a dead letter for a sink began that holds the result.
@@ -90,10 +93,23 @@ func gather(ctx context.Context, p *plan, happened []happening, temporal client.
 	if err := e.readArchive(p.archive()); err != nil {
 		return nil, err
 	}
-	if e.parked, err = readParked(ctx, temporal); err != nil {
+	letters, err := executions(ctx, temporal, consign.DeadLetterWorkflow)
+	if err != nil {
 		return nil, err
 	}
-	e.stories, err = readStories(ctx, temporal, e)
+	deliveries, err := executions(ctx, temporal, consign.DeliverWorkflow)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range slices.Concat(letters, deliveries) {
+		if s := w.GetStatus(); s != enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED && s != enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW {
+			e.unfinished = append(e.unfinished, fmt.Sprint(w.GetExecution().GetWorkflowId(), " is ", w.GetStatus()))
+		}
+	}
+	if e.parked, err = readParked(ctx, temporal, letters); err != nil {
+		return nil, err
+	}
+	e.stories, err = readStories(ctx, temporal, e, deliveries)
 	return e, err
 }
 

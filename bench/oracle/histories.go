@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,9 +22,9 @@ import (
 )
 
 // executions are all workflows of a type. Visibility follows what happened by a moment, so the list is
-// read until it has stopped growing.
+// read until it has stopped growing and shows none that runs, or has shown one for long.
 func executions(ctx context.Context, temporal client.Client, kind string) ([]*workflowpb.WorkflowExecutionInfo, error) {
-	for before := -1; ; {
+	for before, looks := -1, 0; ; looks++ {
 		var all []*workflowpb.WorkflowExecutionInfo
 		request := &workflowservice.ListWorkflowExecutionsRequest{Query: "WorkflowType = '" + kind + "'", PageSize: 1000}
 		for {
@@ -37,7 +38,10 @@ func executions(ctx context.Context, temporal client.Client, kind string) ([]*wo
 			}
 			request.NextPageToken = page.GetNextPageToken()
 		}
-		if len(all) == before {
+		running := slices.ContainsFunc(all, func(w *workflowpb.WorkflowExecutionInfo) bool {
+			return w.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+		})
+		if len(all) == before && (!running || looks > 10) {
 			return all, nil
 		}
 		before = len(all)
@@ -50,11 +54,7 @@ func executions(ctx context.Context, temporal client.Client, kind string) ([]*wo
 }
 
 // readParked asks Temporal which results dead letters hold, or held, and since when.
-func readParked(ctx context.Context, temporal client.Client) (map[string]map[int]int64, error) {
-	all, err := executions(ctx, temporal, consign.DeadLetterWorkflow)
-	if err != nil {
-		return nil, err
-	}
+func readParked(ctx context.Context, temporal client.Client, all []*workflowpb.WorkflowExecutionInfo) (map[string]map[int]int64, error) {
 	parked := map[string]map[int]int64{}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
@@ -95,11 +95,7 @@ func readParked(ctx context.Context, temporal client.Client) (map[string]map[int
 
 // readStories asks Temporal when each Deliver workflow began and closed, and for those in dispute when
 // outcomes came to stand in their histories.
-func readStories(ctx context.Context, temporal client.Client, e *evidence) (map[int]*story, error) {
-	all, err := executions(ctx, temporal, consign.DeliverWorkflow)
-	if err != nil {
-		return nil, err
-	}
+func readStories(ctx context.Context, temporal client.Client, e *evidence, all []*workflowpb.WorkflowExecutionInfo) (map[int]*story, error) {
 	units := map[string]int{}
 	for _, u := range e.units {
 		units[u.workflow] = u.first

@@ -10,7 +10,7 @@ import (
 // judge compares the ledgers.
 func judge(e *evidence) *verdict {
 	v := &verdict{
-		Units: len(e.units), Submitted: len(e.submitted), Acked: len(e.acks), StillParked: e.stillParked, Torn: e.torn,
+		Units: len(e.units), Submitted: len(e.submitted), Acked: len(e.acks), StillParked: e.stillParked, Torn: e.torn, Unfinished: e.unfinished,
 		Delivered: map[string]int{}, Parked: map[string]int{}, Lost: []string{}, Early: []string{}, Unacked: []string{}, Repeats: []repeat{},
 	}
 	for sink, of := range e.parked {
@@ -63,10 +63,12 @@ func (e *evidence) judgeLeg(v *verdict, sink string, n int) {
 	}
 }
 
-// committedBefore tells whether a sink had taken a result, or a dead letter held it, when an ack came.
+// committedBefore tells whether a sink had taken a result, or a dead letter held it, when an ack came,
+// whichever of the two the ack says.
 func (e *evidence) committedBefore(sink string, n int, ack line) bool {
-	if at, ok := e.parked[sink][n]; ok && at <= ack.At {
-		return true
+	if slices.Contains(ack.Parked, sink) {
+		at, held := e.parked[sink][n]
+		return held && at <= ack.At
 	}
 	return slices.ContainsFunc(e.takes[sink][n], func(t take) bool { return t.made(ack.At, ack.Archive) })
 }

@@ -53,8 +53,19 @@ func TestJudge_WhatMustNeverHappen_IsFound(t *testing.T) {
 			func(e *evidence) {
 				e.takes[deskName][0][0].at = 9 * second
 				e.parked[deskName] = map[int]int64{0: 4 * second}
+				e.acks[0][0].Parked = []string{deskName}
 			}, func(v *verdict) []string { return v.Early },
 		},
+		"acked as parked, and no dead letter holds it": {
+			func(e *evidence) { e.acks[0][0].Parked = []string{deskName} }, func(v *verdict) []string { return v.Early },
+		},
+		"acked as delivered, and it was parked": {
+			func(e *evidence) {
+				e.takes[deskName][0][0].at = 9 * second
+				e.parked[deskName] = map[int]int64{0: 2 * second}
+			}, func(v *verdict) []string { return v.Early },
+		},
+		"a workflow that failed": {func(e *evidence) { e.unfinished = []string{"w"} }, func(v *verdict) []string { return v.Unfinished }},
 		"never acked": {func(e *evidence) { delete(e.acks, 0) }, func(v *verdict) []string { return v.Unacked }},
 		"mangled":     {func(e *evidence) { e.takes[hookName][0][0].mangled = true }, func(v *verdict) []string { return v.Mangled }},
 		"two delivery ids": {
@@ -77,6 +88,7 @@ func TestJudge_AckedAfterItWasParked_IsWell(t *testing.T) {
 	e := clean()
 	e.takes[deskName][0][0].at = 9 * second // by the replay
 	e.parked[deskName] = map[int]int64{0: 2 * second}
+	e.acks[0][0].Parked = []string{deskName}
 	require.Empty(t, judge(e).problems())
 }
 

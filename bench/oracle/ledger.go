@@ -25,6 +25,8 @@ type line struct {
 	By int `json:"by,omitempty"`
 	// Mangled says that the data was not what had been submitted.
 	Mangled bool `json:"mangled,omitempty"`
+	// Parked are the sinks for which an ack says that the result was parked.
+	Parked []string `json:"parked,omitempty"`
 	// Archive is the size of the file sink's file when an ack came, in bytes.
 	Archive int64 `json:"archive,omitempty"`
 }

@@ -189,7 +189,13 @@ func (s *submitter) ack(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if err := s.ledger.write(line{What: acked, N: n, Archive: s.plan.archiveSize()}); err != nil {
+	l := line{What: acked, N: n, Archive: s.plan.archiveSize()}
+	for _, leg := range got.Receipt.Legs {
+		if leg.Outcome == consign.Parked {
+			l.Parked = append(l.Parked, leg.Sink)
+		}
+	}
+	if err := s.ledger.write(l); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

@@ -37,6 +37,8 @@ type verdict struct {
 	Renamed []string `json:"renamed,omitempty"`
 	// Torn are lines of the archive that are no results.
 	Torn []string `json:"torn,omitempty"`
+	// Unfinished are deliveries and dead letters that ended otherwise than by completing, or not at all.
+	Unfinished []string `json:"unfinished,omitempty"`
 	// StillParked counts dead letters that replays did not empty.
 	StillParked int `json:"still_parked"`
 
@@ -111,6 +113,7 @@ func (v *verdict) problems() []string {
 		{"mangled", v.Mangled},
 		{"two delivery ids", v.Renamed},
 		{"torn lines", v.Torn},
+		{"workflows that did not complete", v.Unfinished},
 	} {
 		if len(p.list) > 0 {
 			found = append(found, fmt.Sprintf("%s: %d: %s", p.what, len(p.list), some(p.list)))
