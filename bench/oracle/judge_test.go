@@ -66,8 +66,8 @@ func TestJudge_WhatMustNeverHappen_IsFound(t *testing.T) {
 			}, func(v *verdict) []string { return v.Early },
 		},
 		"a workflow that failed": {func(e *evidence) { e.unfinished = []string{"w"} }, func(v *verdict) []string { return v.Unfinished }},
-		"never acked": {func(e *evidence) { delete(e.acks, 0) }, func(v *verdict) []string { return v.Unacked }},
-		"mangled":     {func(e *evidence) { e.takes[hookName][0][0].mangled = true }, func(v *verdict) []string { return v.Mangled }},
+		"never acked":            {func(e *evidence) { delete(e.acks, 0) }, func(v *verdict) []string { return v.Unacked }},
+		"mangled":                {func(e *evidence) { e.takes[hookName][0][0].mangled = true }, func(v *verdict) []string { return v.Mangled }},
 		"two delivery ids": {
 			func(e *evidence) {
 				e.takes[hookName][0] = []take{{at: second, delivery: "h", spoiled: true}, {at: second, delivery: "x"}}
