@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,9 +21,9 @@ import (
 )
 
 // executions are all workflows of a type. Visibility follows what happened by a moment, so the list is
-// read until it has stopped growing and shows none that runs, or has shown one for long.
+// read until it has stopped growing.
 func executions(ctx context.Context, temporal client.Client, kind string) ([]*workflowpb.WorkflowExecutionInfo, error) {
-	for before, looks := -1, 0; ; looks++ {
+	for before := -1; ; {
 		var all []*workflowpb.WorkflowExecutionInfo
 		request := &workflowservice.ListWorkflowExecutionsRequest{Query: "WorkflowType = '" + kind + "'", PageSize: 1000}
 		for {
@@ -38,10 +37,7 @@ func executions(ctx context.Context, temporal client.Client, kind string) ([]*wo
 			}
 			request.NextPageToken = page.GetNextPageToken()
 		}
-		running := slices.ContainsFunc(all, func(w *workflowpb.WorkflowExecutionInfo) bool {
-			return w.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
-		})
-		if len(all) == before && (!running || looks > 10) {
+		if len(all) == before {
 			return all, nil
 		}
 		before = len(all)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,4 +111,26 @@ func (p *plan) archiveSize() int64 {
 		return 0
 	}
 	return info.Size()
+}
+
+// release lets the submitter go on to the results below that number, which released tells it.
+func (p *plan) release(n int) error {
+	draft := p.path("released.draft")
+	if err := os.WriteFile(draft, []byte(strconv.Itoa(n)), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(draft, p.path("released"))
+}
+
+// released is 0 before anything is.
+func (p *plan) released() int {
+	text, err := os.ReadFile(p.path("released"))
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(string(text))
+	if err != nil {
+		return 0
+	}
+	return n
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
@@ -54,4 +55,19 @@ func replayAll(ctx context.Context, temporal client.Client) (int, error) {
 		}
 	}
 	return left, nil
+}
+
+// untilClosed waits until no workflow is open, for as long as that may take: a task that was lost with the
+// last kill is given out anew after ten seconds. The judge finds those that stay open.
+func untilClosed(ctx context.Context, temporal client.Client) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		open, err := temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: "ExecutionStatus = 'Running'"})
+		if err != nil || open.GetCount() == 0 {
+			return err
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }

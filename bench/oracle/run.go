@@ -136,6 +136,9 @@ func (c *conductor) perform(ctx context.Context) (*evidence, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := untilClosed(ctx, temporal); err != nil {
+		return nil, err
+	}
 	for _, name := range []string{submitterName, worker1Name, worker2Name, hookName, deskName} {
 		if err := c.processes[name].stop(); err != nil {
 			return nil, err
@@ -177,9 +180,13 @@ func (c *conductor) start(ctx context.Context) error {
 func (c *conductor) disturb(ctx context.Context) error {
 	all := c.plan.kills + c.plan.stops
 	kills, stops := 0, 0
+	step := c.plan.results / (all + 1)
 	for i := range all {
-		due := (i + 1) * c.plan.results / (all + 1)
-		if err := c.await(ctx, func(p *progress) bool { return p.submitted >= due }); err != nil {
+		// The submitter goes on by one step, and is in the midst of it when something happens.
+		if err := c.plan.release((i + 1) * step); err != nil {
+			return err
+		}
+		if err := c.await(ctx, func(p *progress) bool { return p.submitted >= i*step+step/3 }); err != nil {
 			if errors.Is(err, errStuck) {
 				return nil // the verdict will say what is missing
 			}
@@ -197,7 +204,7 @@ func (c *conductor) disturb(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return c.plan.release(c.plan.results)
 }
 
 // kill ends a process with SIGKILL, and starts it again up to two seconds later.

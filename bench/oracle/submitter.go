@@ -77,6 +77,11 @@ func submit(ctx context.Context, p *plan, at addresses) error {
 			case <-ctx.Done():
 				return nil
 			}
+			for s.plan.released() <= u.first {
+				if pause(ctx, 20*time.Millisecond) != nil {
+					return nil //nolint:nilerr // this process is to end
+				}
+			}
 			s.hold(u)
 			select {
 			case next <- u:
