@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -28,13 +30,35 @@ func TestReplay_RecordedHistories(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimPrefix(strings.TrimSuffix(filepath.ToSlash(file), ".json"), "testdata/"), func(t *testing.T) {
 			t.Parallel()
-			options := worker.WorkflowReplayerOptions{DataConverter: consign.DataConverter()}
-			replayer, err := worker.NewWorkflowReplayerWithOptions(options)
-			require.NoError(t, err)
-			replayer.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: consign.DeliverWorkflow})
-			replayer.RegisterWorkflowWithOptions(workflows.DeadLetter, workflow.RegisterOptions{Name: consign.DeadLetterWorkflow})
-			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, file))
+			require.NoError(t, newReplayer(t).ReplayWorkflowHistoryFromJSONFile(nil, file))
 		})
+	}
+}
+
+func newReplayer(t *testing.T) worker.WorkflowReplayer {
+	t.Helper()
+	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DataConverter: consign.DataConverter()})
+	require.NoError(t, err)
+	replayer.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: consign.DeliverWorkflow})
+	replayer.RegisterWorkflowWithOptions(workflows.DeadLetter, workflow.RegisterOptions{Name: consign.DeadLetterWorkflow})
+	return replayer
+}
+
+// TestReplay_InputThatOnlyALaterReleaseRefuses_GoesOn: a workflow that failed for it would lose what it
+// carries. The histories are those of 0.1.0, which took a type of any length.
+func TestReplay_InputThatOnlyALaterReleaseRefuses_GoesOn(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"deliver_parked", "dead_letter_replayed"} {
+		file, err := os.Open(filepath.Join("testdata", "0.1.0", name+".json"))
+		require.NoError(t, err)
+		defer file.Close()
+		history, err := client.HistoryFromJSON(file, client.HistoryJSONOptions{})
+		require.NoError(t, err)
+		input := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetInput().GetPayloads()[0]
+		long := bytes.ReplaceAll(input.GetData(), []byte(`"type":"`), []byte(`"type":"`+strings.Repeat("t", 300)))
+		require.NotEqual(t, input.GetData(), long, name)
+		input.Data = long
+		require.NoError(t, newReplayer(t).ReplayWorkflowHistory(nil, history), name)
 	}
 }
 
