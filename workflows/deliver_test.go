@@ -284,7 +284,8 @@ func TestDeliver_LostAttemptBeforeASkippedOne_UsesUpNoRetry_AFewTimes(t *testing
 	w := newWorld(t, leg)
 	skips := 0
 	w.deliver = func(context.Context, activities.DeliverInput) (activities.Outcome, error) {
-		if skips++; skips > 100 {
+		skips++
+		if skips > 100 {
 			return activities.Outcome{Made: 1}, nil
 		}
 		return activities.Outcome{Skipped: "no free slot", Made: 1, Free: 1}, nil

@@ -79,7 +79,7 @@ func submit(ctx context.Context, p *plan, at addresses) error {
 			}
 			for s.plan.released() <= u.first {
 				if pause(ctx, 20*time.Millisecond) != nil {
-					return nil //nolint:nilerr // this process is to end
+					return nil
 				}
 			}
 			s.hold(u)
@@ -156,7 +156,7 @@ func (s *submitter) submit(ctx context.Context, u unit) error {
 		}
 		fmt.Fprintln(os.Stderr, "again:", err)
 		if pause(ctx, 100*time.Millisecond) != nil {
-			return nil //nolint:nilerr // this process is to end
+			return nil
 		}
 	}
 	return s.ledger.write(line{What: submitted, N: u.first})
