@@ -156,7 +156,7 @@ func (s *submitter) submit(ctx context.Context, u unit) error {
 		}
 		fmt.Fprintln(os.Stderr, "again:", err)
 		if pause(ctx, 100*time.Millisecond) != nil {
-			return nil
+			return nil //nolint:nilerr // this process is to end
 		}
 	}
 	return s.ledger.write(line{What: submitted, N: u.first})
