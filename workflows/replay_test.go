@@ -49,10 +49,9 @@ func newReplayer(t *testing.T) worker.WorkflowReplayer {
 func TestReplay_InputThatOnlyALaterReleaseRefuses_GoesOn(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"deliver_parked", "dead_letter_replayed"} {
-		file, err := os.Open(filepath.Join("testdata", "0.1.0", name+".json"))
+		recorded, err := os.ReadFile(filepath.Join("testdata", "0.1.0", name+".json"))
 		require.NoError(t, err)
-		defer file.Close()
-		history, err := client.HistoryFromJSON(file, client.HistoryJSONOptions{})
+		history, err := client.HistoryFromJSON(bytes.NewReader(recorded), client.HistoryJSONOptions{})
 		require.NoError(t, err)
 		input := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetInput().GetPayloads()[0]
 		long := bytes.ReplaceAll(input.GetData(), []byte(`"type":"`), []byte(`"type":"`+strings.Repeat("t", 300)))
