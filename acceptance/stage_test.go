@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what must come: far more than it takes.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // stage is a namespace with a worker of its own.
 type stage struct {
