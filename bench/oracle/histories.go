@@ -41,10 +41,8 @@ func executions(ctx context.Context, temporal client.Client, kind string) ([]*wo
 			return all, nil
 		}
 		before = len(all)
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(2 * time.Second):
+		if err := pause(ctx, 2*time.Second); err != nil {
+			return nil, err
 		}
 	}
 }

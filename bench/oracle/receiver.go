@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -27,7 +26,7 @@ type receiver struct {
 
 // receive runs one until ctx is over.
 func receive(ctx context.Context, p *plan, name, address string, faults []odds) error {
-	ledger, before, err := openLedger(filepath.Join(p.dir, name+ledgerSuffix))
+	ledger, before, err := openLedger(p.path(name + ledgerSuffix))
 	if err != nil {
 		return err
 	}

@@ -48,10 +48,8 @@ func replayAll(ctx context.Context, temporal client.Client) (int, error) {
 		if err := group.Wait(); err != nil {
 			return left, err
 		}
-		select {
-		case <-ctx.Done():
-			return left, ctx.Err()
-		case <-time.After(time.Second):
+		if err := pause(ctx, time.Second); err != nil {
+			return left, err
 		}
 	}
 	return left, nil

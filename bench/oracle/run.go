@@ -281,10 +281,8 @@ func (c *conductor) await(ctx context.Context, reached func(*progress) bool) err
 			default:
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -46,7 +45,7 @@ type open struct {
 }
 
 func submit(ctx context.Context, p *plan, at addresses) error {
-	ledger, before, err := openLedger(filepath.Join(p.dir, submitterName+ledgerSuffix))
+	ledger, before, err := openLedger(p.path(submitterName + ledgerSuffix))
 	if err != nil {
 		return err
 	}

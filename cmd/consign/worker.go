@@ -70,8 +70,8 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	return &workplace{log: log, config: c, metrics: m, drain: f.drain}, nil
 }
 
-// trySinks opens every sink and closes it again, and looks at the secret of acks, so that what is wrong with one shows before
-// anything else is started.
+// trySinks opens every sink and closes it again, and looks at the secret of acks, so that what is wrong
+// with one shows before anything else is started.
 func trySinks(ctx context.Context, c *config.Config) error {
 	var problems []error
 	for _, one := range c.Sinks {
