@@ -47,7 +47,7 @@ func tryStart(t *testing.T, o embedded.Options) (*embedded.Server, error) {
 // stop stops a server; doing it again is harmless.
 func stop(t *testing.T, server *embedded.Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	began := time.Now()
 	require.NoError(t, server.Stop(ctx))

@@ -105,5 +105,5 @@ func addAttribute(t *testing.T, c client.Client, name, kind string) {
 	require.Eventually(t, func() bool {
 		_, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: name + " IS NOT NULL"})
 		return err == nil
-	}, 10*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }

@@ -127,7 +127,7 @@ func TestStart_OnAStockDatabase_AddsAttributesAndTrimsIndexes(t *testing.T) {
 		Namespace: "default", SearchAttributes: []string{consign.StateAttribute},
 	})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(list(t, c, `Tags = "old"`)) == 1 }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(list(t, c, `Tags = "old"`)) == 1 }, time.Minute, 20*time.Millisecond)
 	stop(t, stock)
 	require.Equal(t, 59, count(t, path, "index"), "59 with that of the primary key")
 

@@ -152,7 +152,7 @@ func (r *demoRun) requireReceiverGone(t *testing.T) {
 			connection.Close()
 		}
 		return err != nil
-	}, 10*time.Second, 20*time.Millisecond, "the receiver still listens on %s", address[1])
+	}, time.Minute, 20*time.Millisecond, "the receiver still listens on %s", address[1])
 }
 
 func (r *demoRun) String() string { return r.stdout.String() + r.stderr.String() }
