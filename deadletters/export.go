@@ -117,7 +117,9 @@ const readPatience = 5 * time.Minute
 func (e *export) read(ctx context.Context, id string) (consign.Record, error) {
 	for began := time.Now(); ; {
 		record, err := Show(ctx, e.temporal, id)
-		if !errors.Is(err, consign.ErrUnreachable) || ctx.Err() != nil || time.Since(began) > readPatience {
+		passed := time.Since(began)
+		busy := errors.Is(err, consign.ErrUnreachable) && passed < readPatience || noWorker(err) && passed < busyPatience
+		if !busy || ctx.Err() != nil {
 			return record, err
 		}
 		select {

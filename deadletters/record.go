@@ -85,14 +85,19 @@ const (
 // bounds it, and it outlasts restarts of Temporal and of workers. nil means that everything was delivered, [ErrParked] that the dead letter holds what
 // was refused again, with the cause, and [ErrClosed] that someone discarded it.
 func Wait(ctx context.Context, temporal client.Client, id string) error {
+	heard := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		// A query reflects every signal that was sent before it.
 		record, err := Show(ctx, temporal, id)
+		if !noWorker(err) {
+			heard = time.Now()
+		}
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("waiting for the replay of %s, which goes on: %w", id, ctx.Err())
 		case errors.Is(err, consign.ErrUnreachable):
 			// The replay goes on without us, and is asked about again.
+		case noWorker(err) && time.Since(heard) < busyPatience:
 		case err != nil:
 			return err
 		case record.State == consign.StateReplayed:
@@ -107,6 +112,17 @@ func Wait(ctx context.Context, temporal client.Client, id string) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// busyPatience is how long nobody may answer before it means that there is no worker. The server says so
+// after 20 seconds without a poll of the queue, which a worker with hundreds of replays in hand also reaches:
+// it asks for more work on the workflows that it holds before it asks for others.
+const busyPatience = 2 * time.Minute
+
+// noWorker tells whether an error of [Show] is that of a queue that no worker polls.
+func noWorker(err error) bool {
+	var missing *serviceerror.FailedPrecondition
+	return errors.As(err, &missing)
 }
 
 // checkID keeps orders away from workflows that are no dead letters, which would ignore them.
