@@ -125,6 +125,9 @@ const (
 	Drop OnFull = "drop"
 )
 
+// Values are all of them.
+func (OnFull) Values() []string { return []string{string(Block), string(Drop)} }
+
 // Unmatched says what becomes of a result that no sink wants.
 type Unmatched string
 
@@ -136,6 +139,11 @@ const (
 	// UnmatchedReject says in receipt and ack that it was refused.
 	UnmatchedReject Unmatched = "reject"
 )
+
+// Values are all of them.
+func (Unmatched) Values() []string {
+	return []string{string(UnmatchedAck), string(UnmatchedPark), string(UnmatchedReject)}
+}
 
 // Names that stand where a sink's name does. A sink's own name never begins with an underscore.
 const (

@@ -93,7 +93,7 @@ func (d *Delivery) validate(report report) {
 	between(report, "concurrency", d.Concurrency, 1, 1000)
 	between(report, "batch_max", d.BatchMax, 1, 10_000)
 	between(report, "queue_depth", d.QueueDepth, 1, 1_000_000)
-	oneOf(report, "on_full", d.OnFull, Block, Drop)
+	oneOf(report, "on_full", d.OnFull)
 	if d.Circuit.Failures != -1 {
 		between(report, "circuit.failures", d.Circuit.Failures, 1, 1000, "-1 never opens the circuit")
 	}
@@ -131,7 +131,7 @@ func (r *reader) checkAcks(n *node, acks *Acks) {
 }
 
 func (r *reader) checkUnmatched(root *node, unmatched Unmatched) {
-	oneOf(r.among(layer{root, ""}), "unmatched", unmatched, UnmatchedAck, UnmatchedPark, UnmatchedReject)
+	oneOf(r.among(layer{root, ""}), "unmatched", unmatched)
 }
 
 // checkAlsoTo looks for the named sinks among those of the file, the faulty ones too.
@@ -175,13 +175,12 @@ func between(report report, field string, value, low, high int, more ...string) 
 	}
 }
 
-func oneOf[T ~string](report report, field string, value T, allowed ...T) {
-	if slices.Contains(allowed, value) {
-		return
+func oneOf[T interface {
+	~string
+	choice
+}](report report, field string, value T,
+) {
+	if names := value.Values(); !slices.Contains(names, string(value)) {
+		report(field, fmt.Sprintf("expected one of %s%s", strings.Join(names, ", "), didYouMean(string(value), names)))
 	}
-	names := make([]string, len(allowed))
-	for i, one := range allowed {
-		names[i] = string(one)
-	}
-	report(field, fmt.Sprintf("expected one of %s%s", strings.Join(names, ", "), didYouMean(string(value), names)))
 }

@@ -17,7 +17,7 @@ func configCommand() *cobra.Command {
 		Use:     "config",
 		Short:   "Check a configuration, or show it with its defaults filled in",
 		Example: "  consign config check --config consign.yaml",
-	}, configCheckCommand(), configShowCommand())
+	}, configCheckCommand(), configShowCommand(), configSchemaCommand())
 }
 
 func configCheckCommand() *cobra.Command {
@@ -74,6 +74,22 @@ func configShowCommand() *cobra.Command {
 	addConfig(cmd, &path)
 	addJSON(cmd, &asJSON)
 	return cmd
+}
+
+func configSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print a JSON Schema of the configuration, for editors",
+		Long: `Print a JSON Schema of the configuration, for editors. It knows every name and the shape of every value;
+"consign config check" finds more.`,
+		Example: `  consign config schema > consign.schema.json
+  # then, as the first line of consign.yaml:
+  # yaml-language-server: $schema=consign.schema.json`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return writeJSON(cmd.OutOrStdout(), config.Schema(all.Kinds(), all.Documentation()))
+		},
+	}
 }
 
 func addConfig(cmd *cobra.Command, path *string) {
