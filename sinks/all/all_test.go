@@ -25,7 +25,7 @@ func TestKinds_EachIsAFolderAndOpensSinks(t *testing.T) {
 
 func TestKinds_EveryFolderOfASink_IsThere(t *testing.T) {
 	t.Parallel()
-	known := map[string]bool{"all": true, "sinktest": true}
+	known := map[string]bool{"all": true, "formats": true, "sinktest": true}
 	for _, kind := range all.Kinds() {
 		known[kind.Name] = true
 	}

@@ -1,4 +1,4 @@
-// Package file is the sink that appends results to a file as NDJSON, one a line.
+// Package file is the sink that appends results to a file, one a line: as NDJSON, OCSF findings or CloudEvents.
 //
 //	sinks:
 //	  archive:
@@ -6,6 +6,7 @@
 //	      path: /var/lib/consign/results.ndjson
 //	      sync: true
 //	      mode: 0640
+//	      format: ndjson
 //
 // Any number of workers, of this machine, may share the file: each locks it (flock) while it
 // appends. Delivered means on disk (fsync), unless sync is false. Results that wait at the same
@@ -26,6 +27,7 @@
 package file
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +39,7 @@ import (
 
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 )
 
 var errClosed = errors.New("the sink is closed")
@@ -45,7 +48,7 @@ var errClosed = errors.New("the sink is closed")
 func Kind() config.Kind {
 	return config.Kind{
 		Name:    "file",
-		Summary: "appends results to a file as NDJSON",
+		Summary: "appends results to a file, one a line",
 		New:     func() config.Settings { return new(Config) },
 	}
 }
@@ -60,6 +63,8 @@ type Config struct {
 	// Mode gives the permissions of a file that the sink creates, in octal, less the umask.
 	// Default 0640.
 	Mode string `yaml:"mode"`
+	// Format of a line: ndjson, ocsf or cloudevents, see package formats. Default ndjson.
+	Format formats.Format `yaml:"format"`
 }
 
 var _ sinks.Settings = (*Config)(nil)
@@ -72,6 +77,7 @@ func (c *Config) SetDefaults() {
 	if c.Mode == "" {
 		c.Mode = "0640"
 	}
+	c.Format = cmp.Or(c.Format, formats.NDJSON)
 }
 
 // Validate reports what is wrong.
@@ -82,6 +88,7 @@ func (c *Config) Validate(report func(field, problem string)) {
 	if _, err := c.mode(); err != nil {
 		report("mode", err.Error())
 	}
+	c.Format.Validate(report)
 }
 
 // Open opens the file, and creates it when it is missing.
@@ -103,6 +110,8 @@ type Sink struct {
 	path string
 	mode os.FileMode
 	sync bool
+	// format of a line.
+	format formats.Format
 	// flush is fsync.
 	flush func(*os.File) error
 
@@ -125,7 +134,7 @@ func New(settings Config) (*Sink, error) {
 		return nil, fmt.Errorf("open a file sink: mode %w", err)
 	}
 	s := &Sink{
-		path: settings.Path, mode: mode, sync: *settings.Sync, flush: (*os.File).Sync,
+		path: settings.Path, mode: mode, sync: *settings.Sync, format: settings.Format, flush: (*os.File).Sync,
 		appends: make(chan *appendix),
 		closing: make(chan struct{}),
 		closed:  make(chan struct{}),
@@ -140,7 +149,7 @@ func New(settings Config) (*Sink, error) {
 // Deliver appends a batch. When ctx ends before its end is known, every result is reported as
 // failed, though they may still come to stand in the file.
 func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
-	lines, errs := encode(batch)
+	lines, errs := s.encode(batch)
 	if len(lines) == 0 {
 		return errs
 	}
@@ -198,10 +207,10 @@ func (s *Sink) Close(ctx context.Context) error {
 	}
 }
 
-// encode returns the batch as NDJSON. A result that is no JSON gets an error at its index and no line.
-func encode(batch []sinks.Delivery) (lines []byte, errs []error) {
+// encode returns the batch, one result a line. A result that is no JSON gets an error at its index and no line.
+func (s *Sink) encode(batch []sinks.Delivery) (lines []byte, errs []error) {
 	for i, delivery := range batch {
-		line, err := delivery.Result.Encode()
+		line, err := s.format.Encode(delivery)
 		if err != nil {
 			if errs == nil {
 				errs = make([]error, len(batch))

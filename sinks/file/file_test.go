@@ -12,6 +12,7 @@ import (
 
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/file"
+	"github.com/consign-dev/consign/sinks/formats"
 	"github.com/consign-dev/consign/sinks/sinktest"
 )
 
@@ -174,4 +175,21 @@ func hold(t testing.TB, path string) (release func()) {
 	require.NoError(t, err)
 	require.NoError(t, syscall.Flock(int(other.Fd()), syscall.LOCK_EX))
 	return func() { _ = other.Close() }
+}
+
+func TestDeliver_InAnotherFormat_WritesThatOneALine(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.ndjson")
+	sink := open(t, file.Config{Path: path, Format: formats.CloudEvents})
+	batch := sinktest.Deliveries("event", 2)
+
+	require.Nil(t, sink.Deliver(t.Context(), batch))
+
+	var want []byte
+	for _, delivery := range batch {
+		line, err := formats.CloudEvents.Encode(delivery)
+		require.NoError(t, err)
+		want = append(append(want, line...), '\n')
+	}
+	require.Equal(t, string(want), string(read(t, path)))
 }

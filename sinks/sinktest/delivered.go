@@ -65,7 +65,7 @@ func oddJSON(t *testing.T, subject Subject) {
 }
 
 func realResults(t *testing.T, subject Subject) {
-	batch := realLife(t)
+	batch := RealResults(t)
 	instance := open(t, subject)
 	for start := 0; start < len(batch); start += 64 {
 		part := batch[start:min(start+64, len(batch))]

@@ -5,21 +5,22 @@ import (
 	"fmt"
 
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 )
 
-// lines is a batch as NDJSON.
+// lines is a batch, one result a line.
 type lines struct {
 	text bytes.Buffer
 	// ends holds, for each result, where its line ends in text.
 	ends []int
 }
 
-// encode returns the batch as NDJSON. A result that is no JSON gets an error at its index and no line.
-func encode(batch []sinks.Delivery) (*lines, []error) {
+// encode returns the batch, one result a line. A result that is no JSON gets an error at its index and no line.
+func encode(format formats.Format, batch []sinks.Delivery) (*lines, []error) {
 	l := &lines{ends: make([]int, len(batch))}
 	var errs []error
 	for i, delivery := range batch {
-		line, err := delivery.Result.Encode()
+		line, err := format.Encode(delivery)
 		if err != nil {
 			if errs == nil {
 				errs = make([]error, len(batch))

@@ -1,9 +1,10 @@
-// Package stdout is the sink that prints results as NDJSON, one a line, for pipes and for watching.
+// Package stdout is the sink that prints results, one a line, for pipes and for watching.
 //
 //	sinks:
 //	  console:
 //	    stdout:
 //	      stream: stdout
+//	      format: ndjson
 //
 // A batch is one write, and other output of the process does not come between its lines. Delivered
 // means that the stream has taken it: what the reader of a pipe does with it is out of sight.
@@ -14,6 +15,7 @@
 package stdout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +27,7 @@ import (
 
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 )
 
 // The streams that [Config] knows.
@@ -39,7 +42,7 @@ var errClosed = errors.New("the sink is closed")
 func Kind() config.Kind {
 	return config.Kind{
 		Name:    "stdout",
-		Summary: "prints results as NDJSON",
+		Summary: "prints results, one a line",
 		New:     func() config.Settings { return new(Config) },
 	}
 }
@@ -48,6 +51,8 @@ func Kind() config.Kind {
 type Config struct {
 	// Stream to print to: stdout or stderr. Default stdout.
 	Stream string `yaml:"stream"`
+	// Format of a line: ndjson, ocsf or cloudevents, see package formats. Default ndjson.
+	Format formats.Format `yaml:"format"`
 }
 
 var _ sinks.Settings = (*Config)(nil)
@@ -57,6 +62,7 @@ func (c *Config) SetDefaults() {
 	if c.Stream == "" {
 		c.Stream = Stdout
 	}
+	c.Format = cmp.Or(c.Format, formats.NDJSON)
 }
 
 // Validate reports what is wrong.
@@ -64,6 +70,7 @@ func (c *Config) Validate(report func(field, problem string)) {
 	if c.Stream != Stdout && c.Stream != Stderr {
 		report("stream", fmt.Sprintf("%q is no stream: stdout and stderr are", c.Stream))
 	}
+	c.Format.Validate(report)
 }
 
 // Open returns the sink.
@@ -73,6 +80,7 @@ func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(
 type Sink struct {
 	stream string
 	writer io.Writer
+	format formats.Format
 	// turn holds a token while a write is under way.
 	turn chan struct{}
 	// torn means that the last write ended within a line. Only who has the turn may touch it.
@@ -85,20 +93,24 @@ type Sink struct {
 // New returns a sink that prints to the stream of settings.
 func New(settings Config) (*Sink, error) {
 	settings.SetDefaults()
+	stream := os.Stdout
 	switch settings.Stream {
 	case Stdout:
-		return NewWriter(Stdout, os.Stdout), nil
 	case Stderr:
-		return NewWriter(Stderr, os.Stderr), nil
+		stream = os.Stderr
+	default:
+		return nil, fmt.Errorf("open a stdout sink: %q is no stream: stdout and stderr are", settings.Stream)
 	}
-	return nil, fmt.Errorf("open a stdout sink: %q is no stream: stdout and stderr are", settings.Stream)
+	s := NewWriter(settings.Stream, stream)
+	s.format = settings.Format
+	return s, nil
 }
 
-// NewWriter returns a sink that prints to writer, by one call of Write for a batch and never two at
+// NewWriter returns a sink that prints NDJSON to writer, by one call of Write for a batch and never two at
 // once. Errors call the writer by name. Close leaves it open.
 func NewWriter(name string, writer io.Writer) *Sink {
 	s := &Sink{
-		stream: name, writer: writer,
+		stream: name, writer: writer, format: formats.NDJSON,
 		turn:   make(chan struct{}, 1),
 		closed: make(chan struct{}),
 		// Nobody reads it: what counts is that the signal has somewhere to go.
@@ -111,7 +123,7 @@ func NewWriter(name string, writer io.Writer) *Sink {
 // Deliver prints a batch. When ctx ends during the write, every result is reported as failed,
 // though the stream may still take them.
 func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
-	lines, errs := encode(batch)
+	lines, errs := encode(s.format, batch)
 	if lines.text.Len() == 0 {
 		return errs
 	}

@@ -1,0 +1,20 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Choice says what is wrong with a setting that takes one of a few words, with the word that was
+// probably meant, for [Settings].Validate to report. It is empty for an allowed value.
+func Choice[T ~string](value T, allowed ...T) string {
+	if slices.Contains(allowed, value) {
+		return ""
+	}
+	names := make([]string, len(allowed))
+	for i, one := range allowed {
+		names[i] = string(one)
+	}
+	return fmt.Sprintf("%q: expected one of %s%s", excerpt(string(value)), strings.Join(names, ", "), didYouMean(string(value), names))
+}

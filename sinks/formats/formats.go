@@ -1,0 +1,75 @@
+// Package formats writes a result as one JSON document, in the form that a destination reads. Sinks of
+// lines and of messages offer them as their setting "format":
+//
+//		sinks:
+//		  lake:
+//		    file:
+//		      path: /var/lib/consign/findings.ndjson
+//		      format: ocsf
+//
+//	  - ndjson: the result with its source, id and type around the data. It is what submit reads, and
+//	    what a sink writes when nothing is said.
+//	  - cloudevents: a CloudEvent 1.0 in structured JSON; the attribute deliveryid is what receivers drop
+//	    duplicates by.
+//	  - ocsf: a Detection Finding (class 2004) of OCSF 1.1.0. Its metadata.uid is the delivery id, and
+//	    the data stands in unmapped, or in raw_data if it is no object.
+//
+// In all of them the bytes of the data are as they were submitted, except that raw_data, being a text,
+// cannot hold what is not UTF-8.
+package formats
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
+)
+
+// Format is the form in which a sink writes results. The zero value stands for the sink's own
+// default, which SetDefaults of its settings puts there.
+type Format string
+
+// The formats.
+const (
+	NDJSON      Format = "ndjson"
+	OCSF        Format = "ocsf"
+	CloudEvents Format = "cloudevents"
+)
+
+// Validate reports a format that there is not, as the problem of the field "format".
+func (f Format) Validate(report func(field, problem string)) {
+	if problem := config.Choice(f, NDJSON, OCSF, CloudEvents); problem != "" {
+		report("format", problem)
+	}
+}
+
+// Encode returns the result as one JSON document on one line, without a newline. It is the same for
+// each attempt of a delivery. The zero value encodes as NDJSON. It fails, and will again, for data that
+// is not JSON.
+func (f Format) Encode(d sinks.Delivery) ([]byte, error) {
+	switch f {
+	case "", NDJSON:
+		return d.Result.Encode()
+	case OCSF:
+		return finding(d)
+	case CloudEvents:
+		return cloudEvent(d)
+	}
+	return nil, fmt.Errorf("unknown format %q", string(f))
+}
+
+var errNotJSON = errors.New("the data is not JSON")
+
+// marshal is json.Marshal without the rewriting of HTML characters, which would reach into raw data.
+func marshal(value any) ([]byte, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
+}
