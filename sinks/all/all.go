@@ -5,6 +5,7 @@ import (
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks/external"
 	"github.com/consign-dev/consign/sinks/file"
+	"github.com/consign-dev/consign/sinks/postgres"
 	"github.com/consign-dev/consign/sinks/stdout"
 	"github.com/consign-dev/consign/sinks/webhook"
 )
@@ -15,6 +16,7 @@ func Kinds() []config.Kind {
 		stdout.Kind(),
 		file.Kind(),
 		webhook.Kind(),
+		postgres.Kind(),
 		external.Kind(),
 	}
 }

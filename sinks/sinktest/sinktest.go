@@ -21,6 +21,7 @@ package sinktest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/sinks"
@@ -53,6 +54,8 @@ type Instance struct {
 	Heal func()
 	// Refuse makes it fail the delivery of one result, known by its id, transiently, and take the others.
 	Refuse func(resultID string)
+	// TimePrecision to which the counterpart keeps the time of a result. 0: exactly.
+	TimePrecision time.Duration
 	// Secrets that the sink was configured with. None may show in an error.
 	Secrets []string
 }
