@@ -29,6 +29,9 @@ type Failure struct {
 	Label string
 	// Permanent failures are not retried.
 	Permanent bool
+	// Gone means that the destination said it wants no more deliveries, of any result, until a person
+	// has looked at it. Such a failure is permanent too.
+	Gone bool
 	// Busy means that the destination asked to be left alone for a while, by everyone.
 	Busy bool
 	// After is how long to wait before the next try. 0: as the sink's retry settings say.
@@ -39,6 +42,7 @@ type failure struct {
 	err       error
 	label     string
 	permanent bool
+	gone      bool
 	busy      bool
 	after     time.Duration
 }
@@ -48,6 +52,10 @@ func (f *failure) Unwrap() error { return f.err }
 
 // Permanent marks an error that no retry will heal: the result is parked at once.
 func Permanent(err error) error { return &failure{err: err, permanent: true} }
+
+// Gone marks an error of a destination that said for good that it wants no more deliveries, as an HTTP
+// endpoint does with 410: permanent, and a reason to hold back everything else that is meant for it.
+func Gone(err error) error { return &failure{err: err, permanent: true, gone: true} }
 
 // RetryAfter marks a transient error of a destination that asks to be left alone for d. With d = 0
 // the sink's own back-off decides.
@@ -75,6 +83,7 @@ func Classify(err error) Failure {
 func (f *Failure) read(err error) {
 	if mark, ok := err.(*failure); ok { //nolint:errorlint // The tree is walked here.
 		f.Permanent = f.Permanent || mark.permanent
+		f.Gone = f.Gone || mark.gone
 		f.Busy = f.Busy || mark.busy
 		f.After = max(f.After, mark.after)
 		f.Label = cmp.Or(f.Label, mark.label)

@@ -39,6 +39,11 @@ func TestClassify_Marks_AreFoundThroughWrappingAndInAnyOrder(t *testing.T) {
 		want sinks.Failure
 	}{
 		{"Permanent", sinks.Permanent(errCause), sinks.Failure{Message: "no such channel", Label: "error", Permanent: true}},
+		{"Gone", sinks.Gone(errCause), sinks.Failure{Message: "no such channel", Label: "error", Permanent: true, Gone: true}},
+		{
+			"GoneAndLabelled", fmt.Errorf("post: %w", sinks.Gone(sinks.Label(errCause, "http 410"))),
+			sinks.Failure{Message: "post: no such channel", Label: "http 410", Permanent: true, Gone: true},
+		},
 		{"RetryAfter", sinks.RetryAfter(errCause, time.Minute), sinks.Failure{Message: "no such channel", Label: "error", Busy: true, After: time.Minute}},
 		{"RetryAfterUnknown", sinks.RetryAfter(errCause, 0), sinks.Failure{Message: "no such channel", Label: "error", Busy: true}},
 		{"RetryAfterThePast", sinks.RetryAfter(errCause, -time.Hour), sinks.Failure{Message: "no such channel", Label: "error", Busy: true}},
