@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/consign-dev/consign/config"
@@ -35,7 +33,7 @@ func endpoint(address string) (*url.URL, error) {
 	case target.Hostname() == "":
 		return nil, fmt.Errorf("names no host: write %s://HOST/PATH", target.Scheme)
 	case target.User != nil:
-		return nil, errors.New("holds a user name or password, which would be shown: take it out and set the header Authorization to \"Basic ${CREDENTIALS}\", with the base64 of user:password in that environment variable")
+		return nil, errors.New("holds a user name or password, which would be shown: take it out and set auth.basic, which sends it in the header Authorization")
 	}
 	if port := target.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -55,33 +53,6 @@ func didYouMean(scheme string) string {
 	return ": a webhook speaks https and http"
 }
 
-// Sizes of a secret in bytes, by the Standard Webhooks specification.
-const minKey, maxKey = 24, 64
-
-// signer returns what signs with secret, and nil if that is empty.
-func signer(secret config.Secret) (*standardwebhooks.Webhook, error) {
-	text := secret.Reveal()
-	key := []byte(text)
-	encoded, prefixed := strings.CutPrefix(text, "whsec_")
-	switch {
-	case text == "":
-		return nil, nil
-	case strings.HasPrefix(text, "whsk_"), strings.HasPrefix(text, "whpk_"):
-		return nil, errors.New("is an asymmetric key, which is not supported: use a secret that begins with whsec_")
-	case prefixed:
-		var err error
-		if key, err = base64.StdEncoding.DecodeString(encoded); err != nil {
-			return nil, errors.New(`is not base64 after "whsec_": ` + makeOne)
-		}
-	}
-	if len(key) < minKey || len(key) > maxKey {
-		return nil, fmt.Errorf("holds %d bytes, Standard Webhooks asks for %d to %d: %s", len(key), minKey, maxKey, makeOne)
-	}
-	return standardwebhooks.NewWebhookRaw(key)
-}
-
-const makeOne = `make one with: echo "whsec_$(openssl rand -base64 32)"`
-
 // ours are the headers that Consign sets itself, and those that belong to the connection, which
 // net/http would ignore or trip over.
 func ours() []string {
@@ -92,8 +63,12 @@ func ours() []string {
 	}
 }
 
-func checkHeaders(headers map[string]config.Secret, report func(field, problem string)) {
+func checkHeaders(headers map[string]config.Secret, signing Signing, report func(field, problem string)) {
 	spelled := map[string]string{}
+	signs := []string{http.CanonicalHeaderKey(signing.SignatureHeader), http.CanonicalHeaderKey(signing.IDHeader), http.CanonicalHeaderKey(signing.TimestampHeader)}
+	if signing.Scheme == schemeGitHub {
+		signs = append(signs, githubHeader)
+	}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		field, canonical := "headers."+name, http.CanonicalHeaderKey(name)
 		switch {
@@ -101,6 +76,8 @@ func checkHeaders(headers map[string]config.Secret, report func(field, problem s
 			report(field, "is not a header name: letters, digits and dashes will do")
 		case slices.Contains(ours(), canonical):
 			report(field, "is set by Consign itself: take it out")
+		case slices.Contains(signs, canonical):
+			report(field, "is set by signing: take it out")
 		case spelled[canonical] != "":
 			report(field, fmt.Sprintf("is the same header as %s: keep one", spelled[canonical]))
 		case !httpguts.ValidHeaderFieldValue(headers[name].Reveal()):

@@ -33,7 +33,7 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 		{Config{URL: good, Secret: config.NewSecret("whsec_" + password + "!")}, "secret", "not base64"},
 		{Config{URL: good, Secret: config.NewSecret("whsec_c2hvcnQ=")}, "secret", "holds 5 bytes"},
 		{Config{URL: good, Secret: config.NewSecret(password)}, "secret", "openssl"},
-		{Config{URL: good, Secret: config.NewSecret("whsk_" + key)}, "secret", "asymmetric"},
+		{Config{URL: good, Secret: config.NewSecret("whsk_c2hvcnQ=")}, "secret", "ed25519"},
 		{Config{URL: good, Headers: map[string]config.Secret{"webhook-ID": config.NewSecret(bearer)}}, "headers.webhook-ID", "Consign itself"},
 		{Config{URL: good, Headers: map[string]config.Secret{"host": config.NewSecret(bearer)}}, "headers.host", "Consign itself"},
 		{Config{URL: good, Headers: map[string]config.Secret{"bad name": config.NewSecret(bearer)}}, "headers.bad name", "not a header name"},

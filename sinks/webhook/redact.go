@@ -83,7 +83,12 @@ func credentials(word string) []string {
 // keyForms are the forms in which a signing secret may be told.
 func keyForms(secret config.Secret) []string {
 	text := secret.Reveal()
-	encoded, prefixed := strings.CutPrefix(text, "whsec_")
+	encoded, prefixed := text, false
+	for _, prefix := range []string{"whsec_", "whsk_"} {
+		if rest, found := strings.CutPrefix(text, prefix); found {
+			encoded, prefixed = rest, true
+		}
+	}
 	forms := []string{text, encoded, hex.EncodeToString([]byte(text))}
 	if key, err := base64.StdEncoding.DecodeString(encoded); prefixed && err == nil {
 		forms = append(forms, string(key), hex.EncodeToString(key))

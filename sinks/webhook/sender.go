@@ -24,28 +24,33 @@ const stampLife = 4 * time.Minute
 // Sender posts signed JSON over HTTP: results for a [Sink], and acks. Its methods may be called from
 // several goroutines at once, and share connections.
 type Sender struct {
-	signer    *standardwebhooks.Webhook // nil: requests are not signed
-	secret    config.Secret
+	signer    *signer // nil: requests are not signed
+	secrets   []config.Secret
 	guard     Guard
 	transport *http.Transport
 	userAgent string
 	closed    atomic.Bool
 }
 
-// NewSender returns a sender that signs with secret, or not at all if that is empty, and that
-// connects to no address that guard refuses. It fails if secret is not one: see [Config].
+// NewSender returns a sender that signs with secret by Standard Webhooks, or not at all if that is
+// empty, and that connects to no address that guard refuses. It fails if secret is not one: see [Config].
 func NewSender(secret config.Secret, guard Guard) (*Sender, error) {
-	signer, err := signer(secret)
-	if err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
+	var problem error
+	signer := newSigner(Signing{}, secret, nil, func(field, text string) { problem = fmt.Errorf("%s: %s", field, text) })
+	if problem != nil {
+		return nil, problem
 	}
+	return newSender(signer, []config.Secret{secret}, guard), nil
+}
+
+func newSender(signer *signer, secrets []config.Secret, guard Guard) *Sender {
 	return &Sender{
 		signer:    signer,
-		secret:    secret,
+		secrets:   secrets,
 		guard:     guard,
 		transport: newTransport(guard, nil),
 		userAgent: userAgent(),
-	}, nil
+	}
 }
 
 // Post sends one JSON body to address and returns nil if the answer's status is 2xx. Errors are
@@ -98,7 +103,10 @@ func (s *Sender) Close() {
 
 // hider hides what this sender knows and the reader of a message may not.
 func (s *Sender) hider(target *url.URL, headers map[string]string) func(string) string {
-	more := keyForms(s.secret)
+	var more []string
+	for _, secret := range s.secrets {
+		more = append(more, keyForms(secret)...)
+	}
 	if s.transport.Proxy != nil {
 		proxy, _ := s.transport.Proxy(&http.Request{URL: target}) // an error was that of the request, too
 		more = append(more, login(proxy)...)
@@ -118,12 +126,8 @@ func (s *Sender) request(ctx context.Context, target *url.URL, id string, stamp 
 	request.Header.Set("User-Agent", s.userAgent)
 	request.Header.Set(standardwebhooks.HeaderWebhookID, id)
 	request.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(stamp.Unix(), 10))
-	if s.signer != nil {
-		signature, err := s.signer.Sign(id, stamp, body)
-		if err != nil {
-			return nil, fmt.Errorf("sign: %w", err)
-		}
-		request.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	if err := s.signer.sign(request.Header, id, stamp, body); err != nil {
+		return nil, err
 	}
 	return request, nil
 }

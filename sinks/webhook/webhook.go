@@ -58,9 +58,17 @@ type Config struct {
 	// URL that results are posted to, with scheme http or https. Required. A user name and password
 	// do not belong in it: put them in a header.
 	URL string `yaml:"url"`
-	// Secret signs each request by the Standard Webhooks scheme: "whsec_" and the base64 of 24 to 64
-	// bytes, or 24 to 64 bytes of plain text. Default: requests are not signed.
+	// Secret signs each request, by the Standard Webhooks scheme unless signing says otherwise: "whsec_"
+	// and the base64 of 24 to 64 bytes, or 24 to 64 bytes of plain text, for an HMAC (v1); "whsk_" and
+	// the base64 of an ed25519 key's 32 bytes, or of its 64 with the public half, for a signature that
+	// receivers check with the public key (v1a). Default: requests are not signed.
 	Secret config.Secret `yaml:"secret"`
+	// Secrets are further ones whose signatures stand beside that of secret, in this order, while a
+	// receiver changes from one to another, or from v1 to v1a. Not with signing.scheme github, whose
+	// header holds one signature. Default: none.
+	Secrets []config.Secret `yaml:"secrets"`
+	// Signing says how requests are signed. Default: by Standard Webhooks.
+	Signing Signing `yaml:"signing"`
 	// Headers are sent with each request beside the ones that Consign sets itself. Their values are
 	// never shown. Default: none.
 	Headers map[string]config.Secret `yaml:"headers"`
@@ -74,10 +82,8 @@ func (c *Config) Validate(report func(field, problem string)) {
 	if _, err := endpoint(c.URL); err != nil {
 		report("url", err.Error())
 	}
-	if _, err := signer(c.Secret); err != nil {
-		report("secret", err.Error())
-	}
-	checkHeaders(c.Headers, report)
+	newSigner(c.Signing, c.Secret, c.Secrets, report)
+	checkHeaders(c.Headers, c.Signing, report)
 }
 
 // Open returns the sink. Nothing is connected to before the first delivery.
@@ -100,10 +106,8 @@ func New(c Config) (*Sink, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	sender, err := NewSender(c.Secret, GuardDefault)
-	if err != nil {
-		return nil, err
-	}
+	signer := newSigner(c.Signing, c.Secret, c.Secrets, func(string, string) {})
+	sender := newSender(signer, append([]config.Secret{c.Secret}, c.Secrets...), GuardDefault)
 	headers := make(map[string]string, len(c.Headers))
 	for name, value := range c.Headers {
 		headers[name] = value.Reveal()

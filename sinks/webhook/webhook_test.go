@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign"
-	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/sinktest"
 )
@@ -123,10 +122,10 @@ func TestDeliver_RetryWithinFourMinutes_RepeatsEveryByte_LaterIsStampedAnew(t *t
 func TestDeliver_PlainTextSecret_SignsWithItsBytes(t *testing.T) {
 	t.Parallel()
 	const text = "correct horse battery staple"
-	webhook, err := signer(config.NewSecret(text))
+	sign, err := standardSignature(text)
 	require.NoError(t, err)
 	first := time.Unix(1_700_000_000, 0)
-	signature, err := webhook.Sign("msg_1", first, []byte(`{}`))
+	signature, err := sign("msg_1", first, []byte(`{}`))
 	require.NoError(t, err)
 	// printf 'msg_1.1700000000.{}' | openssl dgst -sha256 -hmac 'correct horse battery staple' -binary | base64
 	require.Equal(t, "v1,vrzFWeN9OE6b3o6TRZsnScLgxdGTPOzrkNHT8OLXnWI=", signature)
