@@ -1,8 +1,8 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -31,24 +31,29 @@ const (
 
 // failed says what became of a request that got no answer. All of it is transient, except what the
 // guard refuses.
-func failed(ctx context.Context, origin string, hide func(string) string, err error) error {
+func failed(ctx context.Context, out outgoing, hide func(string) string, err error) error {
 	var refused *refusedError
-	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &refused):
-		return sinks.Permanent(sinks.Label(fmt.Errorf("POST %s: %w", origin, refused), "egress refused"))
+		return sinks.Permanent(sinks.Label(fmt.Errorf("%s: %w", out.name(), refused), "egress refused"))
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("POST %s: no answer in time: %w", origin, ctx.Err())
+		return fmt.Errorf("%s: no answer in time: %w", out.name(), ctx.Err())
 	case ctx.Err() != nil:
-		return fmt.Errorf("POST %s: interrupted: %w", origin, ctx.Err())
-	case errors.As(err, &certificate):
-		return sinks.Label(hidden(fmt.Errorf("POST %s: %w", origin, err), hide), "bad certificate")
+		return fmt.Errorf("%s: interrupted: %w", out.name(), ctx.Err())
 	}
-	return hidden(fmt.Errorf("POST %s: %w", origin, err), hide)
+	label := handshakeLabel(err)
+	if way, ok := errors.AsType[*proxyError](err); ok {
+		label = "proxy " + cmp.Or(label, sinks.Classify(way.err).Label)
+	}
+	failure := hidden(fmt.Errorf("%s: %w", out.name(), err), hide)
+	if label != "" {
+		return sinks.Label(failure, label)
+	}
+	return failure
 }
 
 // judge reads an answer and says what it means: nil for 2xx only.
-func judge(response *http.Response, origin string, hide func(string) string, now time.Time) error {
+func judge(response *http.Response, out outgoing, hide func(string) string, now time.Time) error {
 	status := response.StatusCode
 	if status >= 200 && status < 300 {
 		// The status alone decides: what breaks after it was delivered all the same.
@@ -60,7 +65,7 @@ func judge(response *http.Response, origin string, hide func(string) string, now
 		answer, _ = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	}
 
-	message := fmt.Sprintf("POST %s: answered %d", origin, status)
+	message := fmt.Sprintf("%s: answered %d", out.name(), status)
 	if text := http.StatusText(status); text != "" {
 		message += " " + text
 	}
@@ -74,6 +79,10 @@ func judge(response *http.Response, origin string, hide func(string) string, now
 		return sinks.RetryAfter(err, retryAfter(response.Header, now))
 	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return err
+	case http.StatusGone:
+		if out.fixed {
+			return sinks.Gone(err)
+		}
 	}
 	if status >= 500 && status < 600 {
 		return err
@@ -91,7 +100,7 @@ func advice(response *http.Response, hide func(string) string) string {
 		}
 		return ", a redirect, which is not followed: set url to where results should go"
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return ": check secret and headers"
+		return ": check secret, auth and headers"
 	case status == http.StatusGone:
 		return ": the receiver wants no more deliveries at this URL"
 	}

@@ -9,7 +9,10 @@ import (
 
 // Guard says which addresses are not connected to. It looks at the address itself, after the name
 // was resolved and at each connection, so no name and no later answer of a name server gets around
-// it. A proxy resolves names itself: there the guard sees the proxy's address and literal ones only.
+// it. Of several addresses of a name those that are refused are passed over. It holds through a proxy
+// too, which is told to connect to the address that was checked, except where the guard is the default
+// one and the proxy comes from the environment: that is given the name, as all programs do, and the
+// guard sees the proxy's own address and literal ones only.
 type Guard string
 
 const (
@@ -19,6 +22,8 @@ const (
 	// GuardStrict also refuses loopback, private and other addresses that are not on the Internet.
 	// It is for URLs that strangers choose.
 	GuardStrict Guard = "strict"
+	// GuardPermissive refuses none, and leaves the lookup of names to a proxy where one is set.
+	GuardPermissive Guard = "permissive"
 )
 
 // refusedError says that a guard forbids an address. The text holds no more than that address.
@@ -49,7 +54,10 @@ func (g Guard) checkHost(host string) error {
 }
 
 func (g Guard) check(address netip.Addr) error {
-	for _, a := range []netip.Addr{address, embedded(address)} {
+	if g == GuardPermissive {
+		return nil
+	}
+	for _, a := range append(embedded(address), address) {
 		a = a.WithZone("").Unmap()
 		switch {
 		case a.IsLinkLocalUnicast(), a.IsLinkLocalMulticast():
@@ -66,17 +74,31 @@ func (g Guard) check(address netip.Addr) error {
 	return nil
 }
 
-// embedded is the IPv4 address that a network translates an IPv6 address to by NAT64 (RFC 6052) or
-// 6to4 (RFC 3056), and the address itself if there is none.
-func embedded(address netip.Addr) netip.Addr {
-	bytes := address.As16()
-	switch {
-	case within(address, []string{"64:ff9b::/96"}):
-		return netip.AddrFrom4([4]byte(bytes[12:16]))
-	case within(address, []string{"2002::/16"}):
-		return netip.AddrFrom4([4]byte(bytes[2:6]))
+// embedded are the IPv4 addresses that a network may translate an IPv6 address to: by NAT64 (RFC 6052,
+// also under the prefix of RFC 8215, of which the network chooses the length), 6to4 (RFC 3056), Teredo
+// (RFC 4380), or as an "IPv4-compatible" address (RFC 4291).
+func embedded(address netip.Addr) []netip.Addr {
+	if address.Unmap().Is4() {
+		return nil
 	}
-	return address
+	b := address.As16()
+	last := netip.AddrFrom4([4]byte(b[12:16]))
+	switch {
+	case within(address, []string{"64:ff9b::/96", "::/96"}) && !address.IsLoopback() && !address.IsUnspecified():
+		return []netip.Addr{last}
+	case within(address, []string{"64:ff9b:1::/48"}): // prefixes of 96, 64, 56 and 48 bits; the byte 8 is left out
+		return []netip.Addr{
+			last,
+			netip.AddrFrom4([4]byte(b[9:13])),
+			netip.AddrFrom4([4]byte{b[7], b[9], b[10], b[11]}),
+			netip.AddrFrom4([4]byte{b[6], b[7], b[9], b[10]}),
+		}
+	case within(address, []string{"2002::/16"}):
+		return []netip.Addr{netip.AddrFrom4([4]byte(b[2:6]))}
+	case within(address, []string{"2001::/32"}):
+		return []netip.Addr{netip.AddrFrom4([4]byte(b[4:8])), netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})}
+	}
+	return nil
 }
 
 // metadata are the addresses beside the link-local ones that hand out credentials to whoever asks.
@@ -94,12 +116,14 @@ func metadata() []string {
 // reserved are addresses off the Internet that netip has no name for.
 func reserved() []string {
 	return []string{
-		"0.0.0.0/8",      // this network
-		"100.64.0.0/10",  // carriers' NAT, also Tailscale and Kubernetes services
-		"192.0.0.0/24",   // protocol assignments
-		"198.18.0.0/15",  // benchmarks
+		"0.0.0.0/8",                                                          // this network
+		"100.64.0.0/10",                                                      // carriers' NAT, also Tailscale and Kubernetes services
+		"192.0.0.0/24",                                                       // protocol assignments
+		"198.18.0.0/15",                                                      // benchmarks
+		"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", // examples
 		"240.0.0.0/4",    // unassigned, broadcast
 		"64:ff9b:1::/48", // NAT64 of one network
+		"fec0::/10",      // site-local
 	}
 }
 

@@ -21,6 +21,7 @@ func TestGuard_EachAddress_IsRefusedOrNot(t *testing.T) {
 		"169.254.169.254": always, "169.254.170.2": always, "169.254.0.1": always,
 		"::ffff:169.254.169.254": always, "64:ff9b::a9fe:a9fe": always, "2002:a9fe:a9fe::1": always,
 		"fe80::1": always, "fe80::1%eth0": always, "febf::1": always, "ff02::1": always, "224.0.0.1": always,
+		"64:ff9b:1::a9fe:a9fe": always, "64:ff9b:1:a9fe:a9:fe00::": always, "::169.254.169.254": always, "2001:0:a9fe:a9fe::1": always, "2001::5601:5601": always,
 		"fd00:ec2::254": always, "fd00:ec2::254%eth0": always, "fd00:ec2::23": always, "fd20:ce::254": always,
 		"100.100.100.200": always, "::ffff:100.100.100.200": always, "168.63.129.16": always, "192.0.0.192": always,
 
@@ -28,12 +29,14 @@ func TestGuard_EachAddress_IsRefusedOrNot(t *testing.T) {
 		"0.0.0.0": strictly, "::": strictly, "0.1.2.3": strictly,
 		"10.1.2.3": strictly, "172.16.0.1": strictly, "192.168.1.1": strictly, "fd12:3456::1": strictly, "fc00::1": strictly,
 		"100.64.0.1": strictly, "198.18.0.1": strictly, "255.255.255.255": strictly, "239.1.1.1": strictly, "64:ff9b:1::1": strictly,
+		"203.0.113.9": strictly, "2001:db8::1": strictly, "fec0::1": strictly,
 
 		"8.8.8.8": allowed, "2606:4700::1111": allowed, "172.32.0.1": allowed, "169.253.1.1": allowed, "64:ff9b::808:808": allowed,
 	} {
 		dial := net.JoinHostPort(address, "443")
 		require.Equal(t, want == always, Guard("").control(t.Context(), "tcp", dial, nil) != nil, address)
 		require.Equal(t, want == always, GuardDefault.control(t.Context(), "tcp", dial, nil) != nil, address)
+		require.NoError(t, GuardPermissive.control(t.Context(), "tcp", dial, nil), address)
 		require.Equal(t, want != allowed, GuardStrict.control(t.Context(), "tcp", dial, nil) != nil, address)
 	}
 	require.Error(t, GuardDefault.control(t.Context(), "tcp", "nonsense", nil))
@@ -56,11 +59,11 @@ func TestDeliver_ANameThatLeadsToMetadata_IsRefusedAtEachConnection(t *testing.T
 	require.NoError(t, err)
 	var leadsTo atomic.Value
 	sink := open(t, "http://rebinding.test:"+port+"/"+password)
-	sink.sender.transport = newTransport(GuardDefault, resolver(t, &leadsTo))
+	sink.sender.network = newNetwork(GuardDefault, proxySetting{}, nil, resolver(t, &leadsTo))
 
 	leadsTo.Store(netip.MustParseAddr("127.0.0.1"))
 	require.NoError(t, attempt(t, sink, delivery(`{}`)))
-	sink.sender.transport.CloseIdleConnections()
+	sink.sender.network.close()
 
 	leadsTo.Store(netip.MustParseAddr("169.254.169.254"))
 	failure := refused(t, attempt(t, sink, delivery(`{}`)))

@@ -194,7 +194,7 @@ func TestDeliver_ACertificateThatNobodySigned_SaysSo(t *testing.T) {
 	t.Cleanup(server.Close)
 	failure := refused(t, attempt(t, open(t, server.URL+"/"+password), delivery(`{}`)))
 	require.False(t, failure.Permanent)
-	require.Equal(t, "bad certificate", failure.Label)
+	require.Equal(t, "unknown authority", failure.Label)
 	require.Contains(t, failure.Message, "unknown authority")
 }
 

@@ -79,7 +79,7 @@ func FuzzAnswerIsHidden(f *testing.F) {
 			StatusCode: status, Header: http.Header{"Location": {"https://other.example/" + repeated}},
 			Body: io.NopCloser(strings.NewReader(strings.ReplaceAll(answer, "%s", repeated))),
 		}
-		err := judge(recorder, "https://example.com", hide, time.Now())
+		err := judge(recorder, outgoing{method: http.MethodPost, target: target}, hide, time.Now())
 		require.Error(t, err)
 		for _, form := range spelled {
 			if !strings.Contains(strings.ToLower(answer), strings.ToLower(form)) {

@@ -146,6 +146,11 @@ func attempt(t *testing.T, sink *Sink, d sinks.Delivery) error {
 	return errs[0]
 }
 
+func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(t.Context(), d)
+}
+
 // refused is what an error says about itself, once it is sure that it holds no secret.
 func refused(t *testing.T, err error) sinks.Failure {
 	t.Helper()

@@ -34,6 +34,8 @@ func hider(target *url.URL, headers map[string]string, more ...string) func(stri
 		pieces = append(pieces, value)
 		for _, word := range strings.FieldsFunc(value, separates) {
 			pieces = append(pieces, word)
+		}
+		for _, word := range strings.Fields(value) { // base64 holds what separates words
 			pieces = append(pieces, credentials(word)...)
 		}
 	}
@@ -70,14 +72,15 @@ func spellings(text string) []string {
 	}
 }
 
-// credentials are the password, and the user name with it, that a word of a header holds in base64.
+// credentials are the password, and the user name with it, that a word of a header holds in base64. A
+// user name without a password is a key.
 func credentials(word string) []string {
-	plain, err := base64.StdEncoding.DecodeString(word)
-	_, password, found := strings.Cut(string(plain), ":")
+	plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(word, "="))
+	user, password, found := strings.Cut(string(plain), ":")
 	if err != nil || !found {
 		return nil
 	}
-	return []string{string(plain), password}
+	return []string{string(plain), cmp.Or(password, user)}
 }
 
 // keyForms are the forms in which a signing secret may be told.

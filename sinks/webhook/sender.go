@@ -1,10 +1,10 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,12 +24,13 @@ const stampLife = 4 * time.Minute
 // Sender posts signed JSON over HTTP: results for a [Sink], and acks. Its methods may be called from
 // several goroutines at once, and share connections.
 type Sender struct {
-	signer    *signer // nil: requests are not signed
-	secrets   []config.Secret
-	guard     Guard
-	transport *http.Transport
-	userAgent string
-	closed    atomic.Bool
+	signer        *signer // nil: requests are not signed
+	authorization string  // a value of that header which does not change; empty: none
+	tokens        *tokens // nil: none are needed
+	network       *network
+	secrets       []string // what no reader of an error may know
+	userAgent     string
+	closed        atomic.Bool
 }
 
 // NewSender returns a sender that signs with secret by Standard Webhooks, or not at all if that is
@@ -40,17 +41,12 @@ func NewSender(secret config.Secret, guard Guard) (*Sender, error) {
 	if problem != nil {
 		return nil, problem
 	}
-	return newSender(signer, []config.Secret{secret}, guard), nil
-}
-
-func newSender(signer *signer, secrets []config.Secret, guard Guard) *Sender {
 	return &Sender{
 		signer:    signer,
-		secrets:   secrets,
-		guard:     guard,
-		transport: newTransport(guard, nil),
+		network:   newNetwork(guard, proxySetting{}, nil, nil),
+		secrets:   keyForms(secret),
 		userAgent: userAgent(),
-	}
+	}, nil
 }
 
 // Post sends one JSON body to address and returns nil if the answer's status is 2xx. Errors are
@@ -62,74 +58,88 @@ func newSender(signer *signer, secrets []config.Secret, guard Guard) *Sender {
 // after first on, each request is stamped with at and signed anew with the same id. at is when this
 // attempt began, by the clock that first was read from; zero: now, by this machine's.
 func (s *Sender) Post(ctx context.Context, address, id string, first, at time.Time, body []byte, headers map[string]string) error {
-	target, err := endpoint(address)
-	if err != nil {
-		return sinks.Permanent(sinks.Label(fmt.Errorf("POST: url: %w", err), "bad url"))
-	}
-	origin := target.Scheme + "://" + target.Host
-	hide := func(text string) string { return s.hider(target, headers)(text) } // made only for what fails
-	if s.closed.Load() {
-		return fmt.Errorf("POST %s: this sender is closed", origin)
-	}
-	if err := s.guard.checkHost(target.Hostname()); err != nil {
-		return failed(ctx, origin, hide, err)
-	}
+	return s.send(ctx, message{method: http.MethodPost, address: address, id: id, first: first, at: at, body: body, headers: headers})
+}
 
-	if at.IsZero() {
-		at = time.Now()
-	}
-	exchange, giveUp := context.WithCancel(ctx)
-	defer giveUp()
-	request, err := s.request(exchange, target, id, stamp(first, at), body, headers)
+// message is what goes to a receiver, as [Sender.Post] describes it.
+type message struct {
+	method, address, id string
+	first, at           time.Time
+	body                []byte
+	headers             map[string]string
+	fixed               bool // as that of outgoing
+}
+
+func (s *Sender) send(ctx context.Context, m message) error {
+	target, err := endpoint(m.address)
 	if err != nil {
-		return sinks.Permanent(hidden(fmt.Errorf("POST %s: %w", origin, err), hide))
+		return sinks.Permanent(sinks.Label(fmt.Errorf("%s: url: %w", m.method, err), "bad url"))
 	}
-	// A round trip of the transport, unlike a client's, follows no redirect and puts no URL into
-	// its errors.
-	response, err := s.transport.RoundTrip(request)
-	if err != nil {
-		return failed(ctx, origin, hide, err)
+	if m.at.IsZero() {
+		m.at = time.Now()
 	}
-	defer response.Body.Close()
-	defer time.AfterFunc(answerWait, giveUp).Stop()
-	return judge(response, origin, hide, at)
+	out := s.outgoing(m, target)
+	if s.closed.Load() {
+		return fmt.Errorf("%s: this sender is closed", out.name())
+	}
+	if s.authorization != "" {
+		out.headers["Authorization"] = s.authorization
+	}
+	for token, renewed := "", false; ; renewed = true {
+		if s.tokens != nil {
+			if token, err = s.tokens.get(ctx, token); err != nil {
+				return fmt.Errorf("%s: %w", out.name(), err)
+			}
+			out.headers["Authorization"] = "Bearer " + token
+		}
+		hide := func(text string) string { return s.hider(target, m.headers, out.headers["Authorization"])(text) } // made only for what fails
+		outdated := false
+		err = s.network.exchange(ctx, out, hide, func(response *http.Response) error {
+			if outdated = response.StatusCode == http.StatusUnauthorized && s.tokens != nil && !renewed; outdated {
+				_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer)) // so that the connection is used again
+				return nil
+			}
+			return judge(response, out, hide, m.at)
+		})
+		if !outdated {
+			return err
+		}
+	}
 }
 
 // Close closes the connections that are kept for further requests. Those fail from now on.
 func (s *Sender) Close() {
 	s.closed.Store(true)
-	s.transport.CloseIdleConnections()
+	s.network.close()
+	if s.tokens != nil {
+		s.tokens.network.close()
+	}
 }
 
 // hider hides what this sender knows and the reader of a message may not.
-func (s *Sender) hider(target *url.URL, headers map[string]string) func(string) string {
-	var more []string
-	for _, secret := range s.secrets {
-		more = append(more, keyForms(secret)...)
+func (s *Sender) hider(target *url.URL, headers map[string]string, authorization string) func(string) string {
+	all := map[string]string{"Authorization": authorization}
+	maps.Copy(all, headers)
+	more := append(login(s.network.chosen(target)), s.secrets...)
+	if s.tokens != nil {
+		more = append(more, s.tokens.secrets()...)
 	}
-	if s.transport.Proxy != nil {
-		proxy, _ := s.transport.Proxy(&http.Request{URL: target}) // an error was that of the request, too
-		more = append(more, login(proxy)...)
-	}
-	return hider(target, headers, more...)
+	return hider(target, all, more...)
 }
 
-func (s *Sender) request(ctx context.Context, target *url.URL, id string, stamp time.Time, body []byte, headers map[string]string) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, errors.New("the request cannot be made of this URL")
+func (s *Sender) outgoing(m message, target *url.URL) outgoing {
+	stamp := stamp(m.first, m.at)
+	headers := map[string]string{"Content-Type": "application/json"}
+	for name, value := range m.headers {
+		headers[http.CanonicalHeaderKey(name)] = value
 	}
-	for name, value := range headers {
-		request.Header.Set(name, value)
+	headers["User-Agent"] = s.userAgent
+	headers[standardwebhooks.HeaderWebhookID] = m.id
+	headers[standardwebhooks.HeaderWebhookTimestamp] = strconv.FormatInt(stamp.Unix(), 10)
+	return outgoing{
+		method: m.method, target: target, headers: headers, body: m.body, fixed: m.fixed,
+		sign: func(header http.Header) error { return s.signer.sign(header, m.id, stamp, m.body) },
 	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("User-Agent", s.userAgent)
-	request.Header.Set(standardwebhooks.HeaderWebhookID, id)
-	request.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(stamp.Unix(), 10))
-	if err := s.signer.sign(request.Header, id, stamp, body); err != nil {
-		return nil, err
-	}
-	return request, nil
 }
 
 // stamp is the time that a request carries. A first attempt far in the future comes of a clock that

@@ -18,7 +18,7 @@ func TestDeliver_AReceiverOfHTTP2_IsSpokenToByHTTP2(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	sink := open(t, server.URL)
-	sink.sender.transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	sink.sender.network.transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
 	require.NoError(t, attempt(t, sink, delivery(`{}`)))
 	require.Equal(t, "HTTP/2.0", <-protocol)
 }

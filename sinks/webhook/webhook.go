@@ -33,6 +33,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -69,6 +71,19 @@ type Config struct {
 	Secrets []config.Secret `yaml:"secrets"`
 	// Signing says how requests are signed. Default: by Standard Webhooks.
 	Signing Signing `yaml:"signing"`
+	// Auth says how requests are authorized. Default: not at all, unless headers do.
+	Auth Auth `yaml:"auth"`
+	// TLS says whom to trust and how to be known. Default: the system's authorities, and not at all.
+	TLS TLS `yaml:"tls"`
+	// Proxy to go through: http://, https:// or socks5:// with host and port, and user name and password
+	// where it wants them; "direct" for none. The name in the URL is looked up here and its address
+	// checked, and the proxy is asked for a tunnel to that address. Default: what HTTP_PROXY, HTTPS_PROXY
+	// and NO_PROXY say.
+	Proxy config.Secret `yaml:"proxy"`
+	// Egress says which addresses are not connected to, whatever name leads there: "default" refuses
+	// link-local and cloud metadata addresses, "strict" also loopback and private ones, "permissive"
+	// none. Default: default.
+	Egress Guard `yaml:"egress"`
 	// Headers are sent with each request beside the ones that Consign sets itself. Their values are
 	// never shown. Default: none.
 	Headers map[string]config.Secret `yaml:"headers"`
@@ -84,6 +99,19 @@ func (c *Config) Validate(report func(field, problem string)) {
 	}
 	newSigner(c.Signing, c.Secret, c.Secrets, report)
 	checkHeaders(c.Headers, c.Signing, report)
+	c.Auth.check(c.Headers, report)
+	c.TLS.config(report)
+	if c.TLS != (TLS{}) && strings.HasPrefix(c.URL, "http://") {
+		report("tls", "has no effect on a URL that begins with http://: make it https://, or take this out")
+	}
+	if _, err := readProxy(c.Proxy); err != nil {
+		report("proxy", err.Error())
+	}
+	switch c.Egress {
+	case "", GuardDefault, GuardStrict, GuardPermissive:
+	default:
+		report("egress", fmt.Sprintf("unknown guard %q: there are default, strict and permissive", c.Egress))
+	}
 }
 
 // Open returns the sink. Nothing is connected to before the first delivery.
@@ -106,13 +134,38 @@ func New(c Config) (*Sink, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	signer := newSigner(c.Signing, c.Secret, c.Secrets, func(string, string) {})
-	sender := newSender(signer, append([]config.Secret{c.Secret}, c.Secrets...), GuardDefault)
-	headers := make(map[string]string, len(c.Headers))
-	for name, value := range c.Headers {
-		headers[name] = value.Reveal()
+	return &Sink{url: c.URL, headers: reveal(c.Headers), sender: c.sender()}, nil
+}
+
+// sender is what the settings say, once they are known to be right.
+func (c *Config) sender() *Sender {
+	ignore := func(string, string) {}
+	proxy, _ := readProxy(c.Proxy)
+	security := c.TLS.config(ignore)
+	s := &Sender{
+		signer:        newSigner(c.Signing, c.Secret, c.Secrets, ignore),
+		authorization: c.Auth.fixed(),
+		network:       newNetwork(c.Egress, proxy, security, nil),
+		userAgent:     userAgent(),
 	}
-	return &Sink{url: c.URL, headers: headers, sender: sender}, nil
+	for _, secret := range append([]config.Secret{c.Secret}, c.Secrets...) {
+		s.secrets = append(s.secrets, keyForms(secret)...)
+	}
+	if c.Auth.OAuth2 != nil {
+		// The name that the receiver's certificate is for is not that of the token's.
+		security = security.Clone()
+		security.ServerName = ""
+		s.tokens = newTokens(*c.Auth.OAuth2, newNetwork(c.Egress, proxy, security, nil))
+	}
+	return s
+}
+
+func reveal(secrets map[string]config.Secret) map[string]string {
+	texts := make(map[string]string, len(secrets))
+	for name, secret := range secrets {
+		texts[name] = secret.Reveal()
+	}
+	return texts
 }
 
 // Deliver posts each result of the batch by itself, a few of them side by side.
@@ -135,7 +188,9 @@ func (s *Sink) deliver(ctx context.Context, d sinks.Delivery) error {
 	if err != nil {
 		return sinks.Permanent(fmt.Errorf("encode result %s/%s: %w", d.Result.Source, d.Result.ID, err))
 	}
-	return s.sender.Post(ctx, s.url, d.ID, d.First, d.At, body, s.headers)
+	return s.sender.send(ctx, message{
+		method: http.MethodPost, address: s.url, id: d.ID, first: d.First, at: d.At, body: body, headers: s.headers, fixed: true,
+	})
 }
 
 // Close closes the connections that are kept for further deliveries.
