@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/config"
 )
 
 func TestDeliver_EachStatus_HasItsClass(t *testing.T) {
@@ -110,4 +111,22 @@ func TestDeliver_AnAnswerThatRepeatsTheRequest_IsShownWithoutSecrets(t *testing.
 	require.Contains(t, failure.Message, `answered 404 Not Found: "Cannot POST [hidden][31m token [hidden] éé`)
 	require.Less(t, len(failure.Message), 400)
 	require.True(t, strings.HasSuffix(failure.Message, `é…"`), failure.Message)
+}
+
+func TestDeliver_Gone_ConcernsTheSinkUnlessEachResultHasItsURL(t *testing.T) {
+	t.Parallel()
+	r := receive(t, always(http.StatusGone, "no more"))
+	for address, want := range map[string]bool{r.address(): true, r.URL + "/{{ .id }}": false, "{{ raw .subject }}": false} {
+		d := delivery(`{}`)
+		d.Result.Subject = r.URL
+		failure := refused(t, attempt(t, open(t, address), d))
+		require.Equal(t, want, failure.Gone)
+		require.True(t, failure.Permanent)
+		require.Equal(t, "http 410", failure.Label)
+		require.Contains(t, failure.Message, "wants no more deliveries at this URL")
+	}
+	sender, err := NewSender(config.NewSecret(key), GuardDefault)
+	require.NoError(t, err)
+	t.Cleanup(sender.Close)
+	require.False(t, refused(t, sender.Post(t.Context(), r.URL, "msg_1", time.Now(), time.Time{}, []byte(`{}`), nil)).Gone, "an ack's URL is its own")
 }

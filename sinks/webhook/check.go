@@ -6,13 +6,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
-
-	"github.com/consign-dev/consign/config"
 )
 
 // endpoint reads a URL to post to. Its errors show none of it but a mistaken scheme, since the rest
@@ -63,7 +62,44 @@ func ours() []string {
 	}
 }
 
-func checkHeaders(headers map[string]config.Secret, signing Signing, report func(field, problem string)) {
+// checkRequest reports what is wrong with what a request is made of, headers apart.
+func (c *Config) checkRequest(report func(field, problem string)) {
+	fixed, _, templated := strings.Cut(c.URL, "{{")
+	if templated {
+		fixed += "1" // what comes next, be it a host, a port or a path
+	}
+	_, wrong := endpoint(fixed)
+	if wrong != nil && fixed != "1" {
+		report("url", wrong.Error())
+	}
+	if c.Method != "" && !slices.Contains(methods(), c.Method) {
+		report("method", fmt.Sprintf("unknown method %q: there are %s", c.Method, strings.Join(methods(), ", ")))
+	}
+	for _, name := range sorted(c.Values) {
+		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
+			report("values."+name, "is no name that a template can say: letters, digits and underscores will do")
+		}
+	}
+	failed := false
+	t := c.templates(func(field, problem string) {
+		failed = true
+		report(field, problem)
+	})
+	switch {
+	case !t.any && len(c.Samples) > 0:
+		report("samples", "are there to check templates, and nothing here is one: take them out")
+	case !t.any && len(c.Values) > 0:
+		report("values", "are for templates, and nothing here is one: take them out")
+	case !failed && (wrong == nil || fixed == "1"):
+		c.checkSamples(t, report)
+	}
+}
+
+// methods are those that carry a body and mean that it is to be taken.
+func methods() []string { return []string{http.MethodPost, http.MethodPut, http.MethodPatch} }
+
+func (c *Config) checkHeaders(report func(field, problem string)) {
+	headers, signing := c.Headers, c.Signing
 	spelled := map[string]string{}
 	signs := []string{http.CanonicalHeaderKey(signing.SignatureHeader), http.CanonicalHeaderKey(signing.IDHeader), http.CanonicalHeaderKey(signing.TimestampHeader)}
 	if signing.Scheme == schemeGitHub {
@@ -74,7 +110,9 @@ func checkHeaders(headers map[string]config.Secret, signing Signing, report func
 		switch {
 		case !httpguts.ValidHeaderFieldName(name):
 			report(field, "is not a header name: letters, digits and dashes will do")
-		case slices.Contains(ours(), canonical):
+		case canonical == "Content-Type" && c.Body == "":
+			report(field, "is set by Consign itself, unless body says what to send: take it out")
+		case canonical != "Content-Type" && slices.Contains(ours(), canonical):
 			report(field, "is set by Consign itself: take it out")
 		case slices.Contains(signs, canonical):
 			report(field, "is set by signing: take it out")

@@ -59,24 +59,29 @@ func TestConfig_ExampleOfThePackage_IsAConfiguration(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "webhook.go", nil, parser.ParseComments|parser.PackageClauseOnly)
 	require.NoError(t, err)
 	var example strings.Builder
-	for line := range strings.Lines(file.Doc.Text()) {
-		if code, indented := strings.CutPrefix(line, "\t"); indented {
-			example.WriteString(code)
+	_, doc, _ := strings.Cut(file.Doc.Text(), "\n\n")
+	for line := range strings.Lines(doc) {
+		code, indented := strings.CutPrefix(line, "\t")
+		if !indented {
+			break // what comes further down is no configuration
 		}
+		example.WriteString(code)
 	}
-	environment := map[string]string{"SLACK_URL": "https://example.com/" + password, "SLACK_SECRET": key, "SLACK_TOKEN": bearer}
+	environment := map[string]string{"SLACK_URL": "https://example.com/" + password, "SLACK_SECRET": key, "SLACK_TOKEN": bearer, "TICKETS_SECRET": clientSecret}
 	parsed, err := config.Parse("example.yaml", []byte(example.String()), []config.Kind{Kind()}, func(name string) (string, bool) {
 		value, found := environment[name]
 		return value, found
 	})
 	require.NoError(t, err)
-	require.Len(t, parsed.Sinks, 1)
+	require.Len(t, parsed.Sinks, 2)
 	require.Equal(t, "webhook", parsed.Sinks[0].Kind)
 	settings := parsed.Sinks[0].Settings.(*Config)
 	require.Equal(t, environment["SLACK_URL"], settings.URL)
 	require.Equal(t, key, settings.Secret.Reveal())
 	require.Equal(t, "Bearer "+bearer, settings.Headers["Authorization"].Reveal())
-	sink, err := settings.Open(t.Context(), parsed.Sinks[0].Name)
-	require.NoError(t, err)
-	require.NoError(t, sink.Close(t.Context()))
+	for _, one := range parsed.Sinks {
+		sink, err := one.Settings.(*Config).Open(t.Context(), one.Name)
+		require.NoError(t, err)
+		require.NoError(t, sink.Close(t.Context()))
+	}
 }
