@@ -56,7 +56,10 @@ func examples(t *testing.T) map[string]string {
 
 // anything stands for every variable that an example names.
 func anything(name string) (string, bool) {
-	if strings.HasSuffix(name, "URL") {
+	switch {
+	case name == "WAREHOUSE_URL":
+		return "postgres://consign:word@db.example.com/security", true
+	case strings.HasSuffix(name, "URL"):
 		return "https://example.com/hook", true
 	}
 	return "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", true
