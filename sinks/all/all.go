@@ -6,6 +6,7 @@ import (
 	"github.com/consign-dev/consign/sinks/external"
 	"github.com/consign-dev/consign/sinks/file"
 	"github.com/consign-dev/consign/sinks/postgres"
+	"github.com/consign-dev/consign/sinks/s3"
 	"github.com/consign-dev/consign/sinks/stdout"
 	"github.com/consign-dev/consign/sinks/webhook"
 )
@@ -17,6 +18,7 @@ func Kinds() []config.Kind {
 		file.Kind(),
 		webhook.Kind(),
 		postgres.Kind(),
+		s3.Kind(),
 		external.Kind(),
 	}
 }
