@@ -3,6 +3,7 @@ package webhook
 import (
 	"go/parser"
 	"go/token"
+	"os"
 	"strings"
 	"testing"
 
@@ -83,5 +84,23 @@ func TestConfig_ExampleOfThePackage_IsAConfiguration(t *testing.T) {
 		sink, err := one.Settings.(*Config).Open(t.Context(), one.Name)
 		require.NoError(t, err)
 		require.NoError(t, sink.Close(t.Context()))
+	}
+}
+
+func TestConfig_ExamplesInTheDocumentation_AreConfigurations(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/webhook.md")
+	require.NoError(t, err)
+	blocks := strings.Split(string(page), "```yaml\n")[1:]
+	require.Len(t, blocks, 3)
+	for _, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		parsed, err := config.Parse("docs/webhook.md", []byte(block), []config.Kind{Kind()}, func(string) (string, bool) { return key, true })
+		require.NoError(t, err, block)
+		for _, one := range parsed.Sinks {
+			sink, err := one.Settings.(*Config).Open(t.Context(), one.Name)
+			require.NoError(t, err)
+			require.NoError(t, sink.Close(t.Context()))
+		}
 	}
 }

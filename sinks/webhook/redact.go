@@ -32,10 +32,8 @@ func hider(target *url.URL, headers map[string]string, more ...string) func(stri
 	}
 	for _, value := range headers {
 		pieces = append(pieces, value)
-		for _, word := range strings.FieldsFunc(value, separates) {
-			pieces = append(pieces, word)
-		}
-		for _, word := range strings.Fields(value) { // base64 holds what separates words
+		pieces = append(pieces, strings.FieldsFunc(value, separates)...)
+		for word := range strings.FieldsSeq(value) { // base64 holds what separates words
 			pieces = append(pieces, credentials(word)...)
 		}
 	}

@@ -75,6 +75,14 @@ func TestTemplate_Body_IsAlwaysJSONAndTellsTheSame(t *testing.T) {
 	require.Equal(t, string(encoded), string(request.body))
 }
 
+// hostileTitle is the title as its reader means it.
+func hostileTitle(t *testing.T) string {
+	t.Helper()
+	var data map[string]any
+	require.NoError(t, json.Unmarshal([]byte(hostile), &data))
+	return data["title"].(string)
+}
+
 func quote(t *testing.T, value any) string {
 	t.Helper()
 	quoted, err := json.Marshal(value)
@@ -95,12 +103,11 @@ func TestTemplate_URL_AValueStaysInItsSegmentOrParameter(t *testing.T) {
 	d := hostileDelivery()
 	require.NoError(t, attempt(t, sink, d))
 	request := <-got
-	var data struct{ Title string }
-	require.NoError(t, json.Unmarshal([]byte(hostile), &data))
+	title := hostileTitle(t)
 	require.Equal(t, "PUT", request.Method)
-	require.Equal(t, "/a/"+data.Title+"/b", request.URL.Path)
+	require.Equal(t, "/a/"+title+"/b", request.URL.Path)
 	require.Len(t, strings.Split(request.URL.EscapedPath(), "/"), 4)
-	require.Equal(t, map[string][]string{"q": {data.Title}, "n": {"1.00"}}, map[string][]string(request.URL.Query()))
+	require.Equal(t, map[string][]string{"q": {title}, "n": {"1.00"}}, map[string][]string(request.URL.Query()))
 	require.Equal(t, "High/"+bearer, request.Header.Get("X-Level"))
 
 	whole := build(t, Config{URL: `{{ raw .data.callback }}`, Egress: GuardPermissive})
@@ -121,14 +128,13 @@ func TestTemplate_Form_IsEscapedAsSuch(t *testing.T) {
 		Headers: map[string]config.Secret{"content-type": config.NewSecret("application/x-www-form-urlencoded")},
 	})
 	require.NoError(t, attempt(t, sink, hostileDelivery()))
-	var data struct{ Title string }
-	require.NoError(t, json.Unmarshal([]byte(hostile), &data))
-	require.Equal(t, "2"+data.Title, <-got)
+	title := hostileTitle(t)
+	require.Equal(t, "2"+title, <-got)
 
 	text := build(t, Config{URL: server.URL, Body: `{{ .data.title }}`, Headers: map[string]config.Secret{"Content-Type": config.NewSecret("text/plain; charset=utf-8")}})
 	request, err := text.templates.render(hostileDelivery())
 	require.NoError(t, err)
-	require.Equal(t, data.Title, string(request.body))
+	require.Equal(t, title, string(request.body))
 }
 
 func TestTemplate_AResultThatDoesNotFit_IsParkedAtOnceAndNothingIsSent(t *testing.T) {
@@ -269,7 +275,7 @@ func FuzzTemplateEscapes(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, "example.com", target.Host)
 		require.Equal(t, "/"+value+"/x", target.Path)
-		require.Equal(t, 3, len(strings.Split(target.EscapedPath(), "/")))
+		require.Len(t, strings.Split(target.EscapedPath(), "/"), 3)
 		require.Equal(t, value, target.Query().Get("q"))
 		require.Len(t, target.Query(), 2)
 		require.Empty(t, target.Fragment)
