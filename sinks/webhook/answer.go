@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/net/http2"
+
 	"github.com/consign-dev/consign/sinks"
 )
 
@@ -42,6 +44,9 @@ func failed(ctx context.Context, out outgoing, hide func(string) string, err err
 		return fmt.Errorf("%s: interrupted: %w", out.name(), ctx.Err())
 	}
 	label := handshakeLabel(err)
+	if _, reset := errors.AsType[http2.StreamError](err); reset || strings.Contains(err.Error(), "server sent GOAWAY") {
+		label = "connection reset" // as HTTP/2 has it
+	}
 	if way, ok := errors.AsType[*proxyError](err); ok {
 		label = "proxy " + cmp.Or(label, sinks.Classify(way.err).Label)
 	}

@@ -88,7 +88,40 @@ func TestPost_StrictGuard_RefusesLoopback(t *testing.T) {
 	require.Empty(t, r.got())
 }
 
-// resolver asks a name server that knows one answer to every question.
+func TestDeliver_ANameOfSeveralAddresses_HasEachOneChecked(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil)
+	_, port, err := net.SplitHostPort(r.Listener.Addr().String())
+	require.NoError(t, err)
+	metadata, mapped, nat64 := netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("64:ff9b::a9fe:a9fe")
+	for _, test := range []struct {
+		guard     Guard
+		addresses []netip.Addr
+		refused   bool
+	}{
+		{GuardDefault, []netip.Addr{metadata, netip.MustParseAddr("127.0.0.1")}, false}, // passed over
+		{GuardDefault, []netip.Addr{metadata, mapped, nat64}, true},
+		{GuardDefault, []netip.Addr{nat64}, true},
+		{GuardStrict, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.0.0.7"), netip.MustParseAddr("fc00::7"), netip.MustParseAddr("::1")}, true},
+		{GuardPermissive, []netip.Addr{netip.MustParseAddr("127.0.0.1")}, false},
+	} {
+		leadsTo := &atomic.Value{}
+		leadsTo.Store(test.addresses)
+		sink := build(t, Config{URL: "http://several.test:" + port, Egress: test.guard})
+		resolving(t, sink, leadsTo)
+		err := attempt(t, sink, delivery(`{}`))
+		if !test.refused {
+			require.NoError(t, err, test.addresses)
+			continue
+		}
+		failure := refused(t, err)
+		require.Equal(t, "egress refused", failure.Label, "%v: %s", test.addresses, failure.Message)
+		require.True(t, failure.Permanent)
+	}
+	require.Len(t, r.got(), 2)
+}
+
+// resolver asks a name server that knows one answer to every question: an address, or several.
 func resolver(t *testing.T, answer *atomic.Value) *net.Resolver {
 	t.Helper()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -107,11 +140,22 @@ func resolver(t *testing.T, answer *atomic.Value) *net.Resolver {
 				continue
 			}
 			message.Response, message.Additionals = true, nil
-			if question := message.Questions[0]; question.Type == dnsmessage.TypeA {
-				message.Answers = []dnsmessage.Resource{{
-					Header: dnsmessage.ResourceHeader{Name: question.Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET},
-					Body:   &dnsmessage.AResource{A: answer.Load().(netip.Addr).As4()},
-				}}
+			addresses, several := answer.Load().([]netip.Addr)
+			if !several {
+				addresses = []netip.Addr{answer.Load().(netip.Addr)}
+			}
+			for _, address := range addresses {
+				question := message.Questions[0]
+				resource := dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: question.Name, Type: question.Type, Class: dnsmessage.ClassINET}}
+				switch {
+				case question.Type == dnsmessage.TypeA && address.Is4():
+					resource.Body = &dnsmessage.AResource{A: address.As4()}
+				case question.Type == dnsmessage.TypeAAAA && address.Is6():
+					resource.Body = &dnsmessage.AAAAResource{AAAA: address.As16()}
+				default:
+					continue
+				}
+				message.Answers = append(message.Answers, resource)
 			}
 			packed, err := message.Pack()
 			if err == nil {

@@ -81,6 +81,11 @@ func (n *network) exchange(ctx context.Context, out outgoing, hide func(string) 
 	for name, value := range out.headers {
 		request.Header.Set(name, value)
 	}
+	if request.Header.Get("Idempotency-Key") == "" {
+		// Present without a value it is not sent, and tells the transport that the request may be repeated
+		// at once if a connection that was kept turns out to be dead: the delivery id makes it harmless.
+		request.Header["Idempotency-Key"] = nil
+	}
 	if out.sign != nil {
 		if err := out.sign(request.Header); err != nil {
 			return sinks.Permanent(hidden(fmt.Errorf("%s: %w", out.name(), err), hide))

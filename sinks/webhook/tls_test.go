@@ -187,3 +187,15 @@ func TestTLS_EachMistake_NamesItsField(t *testing.T) {
 }
 
 func key32() string { return "whsec_" + seed }
+
+// serveHTTP2 starts a server for 127.0.0.1 and returns its address.
+func serveHTTP2(t *testing.T, ca *authority, handler http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = true
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.sign(t, "127.0.0.1", soonOver())}}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server.URL
+}
