@@ -7,6 +7,7 @@ import (
 	"github.com/consign-dev/consign/sinks/file"
 	"github.com/consign-dev/consign/sinks/postgres"
 	"github.com/consign-dev/consign/sinks/s3"
+	"github.com/consign-dev/consign/sinks/nats"
 	"github.com/consign-dev/consign/sinks/stdout"
 	"github.com/consign-dev/consign/sinks/webhook"
 )
@@ -19,6 +20,7 @@ func Kinds() []config.Kind {
 		webhook.Kind(),
 		postgres.Kind(),
 		s3.Kind(),
+		nats.Kind(),
 		external.Kind(),
 	}
 }
