@@ -5,9 +5,9 @@ import (
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks/external"
 	"github.com/consign-dev/consign/sinks/file"
+	"github.com/consign-dev/consign/sinks/nats"
 	"github.com/consign-dev/consign/sinks/postgres"
 	"github.com/consign-dev/consign/sinks/s3"
-	"github.com/consign-dev/consign/sinks/nats"
 	"github.com/consign-dev/consign/sinks/stdout"
 	"github.com/consign-dev/consign/sinks/webhook"
 )

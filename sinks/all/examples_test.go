@@ -3,6 +3,8 @@ package all_test
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -54,6 +56,19 @@ func examples(t *testing.T) map[string]string {
 	return found
 }
 
+// pemFile is where an example has a certificate.
+var pemFile = regexp.MustCompile(`/\S+\.pem`)
+
+// authority is a file with a certificate.
+func authority(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	return path
+}
+
 // anything stands for every variable that an example names.
 func anything(name string) (string, bool) {
 	switch {
@@ -76,8 +91,10 @@ func TestSchema_TakesEveryExample_AsLoadDoes(t *testing.T) {
 	schema, err := compiler.Compile("consign.schema.json")
 	require.NoError(t, err)
 	shown := examples(t)
+	ca := authority(t)
 	require.Greater(t, len(shown), 4)
 	for where, source := range shown {
+		source = pemFile.ReplaceAllString(source, ca)
 		inJSON, err := yaml.YAMLToJSON([]byte(source))
 		require.NoError(t, err, where)
 		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(inJSON))

@@ -100,6 +100,7 @@ type Config struct {
 	// AccessKey and SecretKey sign requests. Default: what the AWS SDK finds in the environment, the
 	// profile, or the role of the machine or pod.
 	AccessKey config.Secret `yaml:"access_key"`
+	// SecretKey belongs to access_key.
 	SecretKey config.Secret `yaml:"secret_key"`
 	// Compression of objects: gzip, zstd or none. Default gzip.
 	Compression string `yaml:"compression"`
