@@ -47,7 +47,7 @@ type OAuth2 struct {
 }
 
 // check reports what is wrong, by field.
-func (a Auth) check(headers map[string]config.Secret, report func(field, problem string)) {
+func (a Auth) check(headers map[string]config.Secret, guard Guard, report func(field, problem string)) {
 	ways := 0
 	if a.Basic != nil {
 		ways++
@@ -61,7 +61,7 @@ func (a Auth) check(headers map[string]config.Secret, report func(field, problem
 	}
 	if a.OAuth2 != nil {
 		ways++
-		a.OAuth2.check(report)
+		a.OAuth2.check(guard, report)
 	}
 	if ways > 1 {
 		report("auth", "has more than one of basic, bearer and oauth2: keep one")
@@ -82,8 +82,12 @@ func (b *Basic) check(report func(field, problem string)) {
 	}
 }
 
-func (o *OAuth2) check(report func(field, problem string)) {
-	if _, err := endpoint(o.TokenURL); err != nil {
+func (o *OAuth2) check(guard Guard, report func(field, problem string)) {
+	target, err := endpoint(o.TokenURL)
+	if err == nil {
+		err = guard.checkHost(target.Hostname())
+	}
+	if err != nil {
 		report("auth.oauth2.token_url", err.Error())
 	}
 	if o.ClientID == "" {

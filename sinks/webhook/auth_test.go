@@ -2,14 +2,18 @@ package webhook
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -224,10 +228,53 @@ func TestDeliver_OAuth2EndpointAtMetadata_IsRefused(t *testing.T) {
 	t.Parallel()
 	r := receive(t, nil)
 	settings := &OAuth2{TokenURL: "http://169.254.169.254/token", ClientID: "consign", ClientSecret: config.NewSecret(clientSecret)}
-	failure := refused(t, attempt(t, build(t, Config{URL: r.URL, Auth: Auth{OAuth2: settings}}), delivery(`{}`)))
+	_, err := New(Config{URL: r.URL, Auth: Auth{OAuth2: settings}})
+	require.ErrorContains(t, err, "webhook.auth.oauth2.token_url: connecting to 169.254.169.254 is refused")
+
+	// A name that leads there is found when it is looked up.
+	settings.TokenURL = "http://id.test/token"
+	sink := build(t, Config{URL: r.URL, Auth: Auth{OAuth2: settings}})
+	leadsTo := &atomic.Value{}
+	leadsTo.Store(netip.MustParseAddr("169.254.169.254"))
+	sink.sender.tokens.network = newNetwork(GuardDefault, proxySetting{}, nil, resolver(t, leadsTo))
+	failure := refused(t, attempt(t, sink, delivery(`{}`)))
 	require.True(t, failure.Permanent)
 	require.Equal(t, "oauth2 egress refused", failure.Label)
 	require.Empty(t, r.got())
+}
+
+func TestDeliver_OAuth2AndAServerName_ConcernsTheReceiverAlone(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	receiver := serve(t, &tls.Config{Certificates: []tls.Certificate{ca.sign(t, "hooks.example", soonOver())}}, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer t" {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	})
+	tokens := serve(t, &tls.Config{Certificates: []tls.Certificate{ca.sign(t, "127.0.0.1", soonOver())}}, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"access_token":"t"}`)
+	})
+	sink := build(t, Config{
+		URL: receiver.URL, TLS: TLS{CA: ca.path, ServerName: "hooks.example"},
+		Auth: Auth{OAuth2: &OAuth2{TokenURL: tokens.URL, ClientID: "consign", ClientSecret: config.NewSecret(clientSecret)}},
+	})
+	require.NoError(t, attempt(t, sink, delivery(`{}`)))
+}
+
+func TestTokens_WhoWaitedWhileAnotherFailed_AsksNoMore(t *testing.T) {
+	t.Parallel()
+	issuer := issue(t)
+	tokens := newTokens(*issuer.settings(), newNetwork(GuardDefault, proxySetting{}, nil, nil))
+	t.Cleanup(tokens.network.close)
+	cause := errors.New("no")
+	tokens.failed, tokens.err = time.Now().Add(time.Hour), cause // after the wait began
+	_, err := tokens.get(t.Context(), "")
+	require.Equal(t, cause, err)
+	require.Zero(t, issuer.times())
+	tokens.failed = time.Now() // before
+	token, err := tokens.get(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, "token-1", token)
 }
 
 func TestDeliver_OAuth2EndpointHangs_AllGiveUpWithTheirContext(t *testing.T) {

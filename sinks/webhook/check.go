@@ -68,7 +68,10 @@ func (c *Config) checkRequest(report func(field, problem string)) {
 	if templated {
 		fixed += "1" // what comes next, be it a host, a port or a path
 	}
-	_, wrong := endpoint(fixed)
+	target, wrong := endpoint(fixed)
+	if wrong == nil && !templated {
+		wrong = c.Egress.checkHost(target.Hostname())
+	}
 	if wrong != nil && fixed != "1" {
 		report("url", wrong.Error())
 	}
@@ -90,7 +93,7 @@ func (c *Config) checkRequest(report func(field, problem string)) {
 		report("samples", "are there to check templates, and nothing here is one: take them out")
 	case !t.any && len(c.Values) > 0:
 		report("values", "are for templates, and nothing here is one: take them out")
-	case !failed && (wrong == nil || fixed == "1"):
+	case !failed && (wrong == nil || fixed == "1"): // a bad URL would be reported again
 		c.checkSamples(t, report)
 	}
 }

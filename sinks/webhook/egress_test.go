@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
 )
 
 func TestGuard_EachAddress_IsRefusedOrNot(t *testing.T) {
@@ -21,7 +22,7 @@ func TestGuard_EachAddress_IsRefusedOrNot(t *testing.T) {
 		"169.254.169.254": always, "169.254.170.2": always, "169.254.0.1": always,
 		"::ffff:169.254.169.254": always, "64:ff9b::a9fe:a9fe": always, "2002:a9fe:a9fe::1": always,
 		"fe80::1": always, "fe80::1%eth0": always, "febf::1": always, "ff02::1": always, "224.0.0.1": always,
-		"64:ff9b:1::a9fe:a9fe": always, "64:ff9b:1:a9fe:a9:fe00::": always, "::169.254.169.254": always, "2001:0:a9fe:a9fe::1": always, "2001::5601:5601": always,
+		"64:ff9b:1::a9fe:a9fe": always, "64:ff9b:1:a83f:81:1000::": always, "64:ff9b:1:a8:3f:8110::": always, "64:ff9b:1:0:a8:3f81:1000:0": always, "::169.254.169.254": always, "2001:0:a9fe:a9fe::1": always, "2001::5601:5601": always,
 		"fd00:ec2::254": always, "fd00:ec2::254%eth0": always, "fd00:ec2::23": always, "fd20:ce::254": always,
 		"100.100.100.200": always, "::ffff:100.100.100.200": always, "168.63.129.16": always, "192.0.0.192": always,
 
@@ -45,11 +46,22 @@ func TestGuard_EachAddress_IsRefusedOrNot(t *testing.T) {
 func TestDeliver_AMetadataAddress_IsRefusedForGood(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1%25lo]", "[fd00:ec2::254]", "100.100.100.200"} {
-		failure := refused(t, attempt(t, open(t, "http://"+host+"/latest/"+password), delivery(`{}`)))
+		_, err := New(Config{URL: "http://" + host + "/latest/" + password})
+		require.ErrorContains(t, err, "webhook.url: connecting to ", "what stands in the file is found at start")
+		require.NotContains(t, err.Error(), password)
+
+		failure := refused(t, attempt(t, open(t, "http://{{ raw .source }}/latest/"+password), from(host)))
 		require.True(t, failure.Permanent, failure.Message)
 		require.Equal(t, "egress refused", failure.Label)
 		require.Contains(t, failure.Message, "is refused")
 	}
+}
+
+// from is a delivery of a result with this source.
+func from(source string) sinks.Delivery {
+	d := delivery(`{}`)
+	d.Result.Source = source
+	return d
 }
 
 func TestDeliver_ANameThatLeadsToMetadata_IsRefusedAtEachConnection(t *testing.T) {

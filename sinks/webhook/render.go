@@ -158,7 +158,11 @@ func (c *Config) checkSamples(t templates, report func(field, problem string)) {
 			report(field, "cannot be delivered: "+err.Error())
 			continue
 		}
-		if _, err := endpoint(request.url); err != nil {
+		target, err := endpoint(request.url)
+		if err == nil {
+			err = c.Egress.checkHost(target.Hostname())
+		}
+		if err != nil {
 			report(field, "cannot be delivered: url: "+err.Error())
 		}
 	}

@@ -215,6 +215,7 @@ func TestTemplate_EachMistake_IsFoundAtStart(t *testing.T) {
 		{Config{URL: address, Body: `"{{ .data.lvl }}"`, Samples: sample}, "samples[0]", `no entry for key "lvl"`},
 		{Config{URL: address + "{{ .data.lvl }}", Samples: sample}, "samples[0]", `url: line 1: <.data.lvl>: map has no entry for key "lvl"`},
 		{Config{URL: "{{ raw .data.level }}", Samples: sample}, "samples[0]", "url: has no scheme"},
+		{Config{URL: "http://{{ raw .data.level }}/", Samples: []string{`{"data":{"level":"169.254.169.254"}}`}}, "samples[0]", "is refused"},
 		{Config{URL: address, Body: `1{{ .id }}`, Samples: []string{`{"data":`}}, "samples[0]", "is no result"},
 		{Config{URL: address, Body: `1{{ .id }}`, Samples: []string{`{"level":"high"}`}}, "samples[0]", "unknown field"},
 		{Config{URL: address, Body: `1{{ .id }}`, Samples: []string{`{}`}}, "samples[0]", "data is missing"},
@@ -247,7 +248,7 @@ func TestTemplate_EachMistake_IsFoundAtStart(t *testing.T) {
 
 // A value never breaks out of the place in JSON or URL that a template has for it.
 func FuzzTemplateEscapes(f *testing.F) {
-	for _, value := range []string{`"`, `\`, "/../", "?x=1&y=2", "#", "%", "\x00", "\xff", "é\u2028", "@evil.example", ":80", " ", "{{ .id }}"} {
+	for _, value := range []string{".", "..", `"`, `\`, "/../", "?x=1&y=2", "#", "%", "\x00", "\xff", "é\u2028", "@evil.example", ":80", " ", "{{ .id }}"} {
 		f.Add(value)
 	}
 	where := map[place]text{}

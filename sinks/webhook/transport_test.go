@@ -33,7 +33,7 @@ func TestDeliver_AProxyInTheEnvironment_IsUsed(t *testing.T) {
 	require.NoError(t, attempt(t, open(t, "http://receiver.test/"), delivery(`{}`)))
 	require.Len(t, proxy.got(), 1)
 
-	failure := refused(t, attempt(t, open(t, "http://169.254.169.254/"), delivery(`{}`)))
+	failure := refused(t, attempt(t, open(t, "http://{{ raw .source }}/"), from("169.254.169.254")))
 	require.Equal(t, "egress refused", failure.Label, "a literal address is refused also where the proxy would connect to it")
 	require.Len(t, proxy.got(), 1)
 }

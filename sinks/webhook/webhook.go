@@ -149,7 +149,7 @@ func (c *Config) Validate(report func(field, problem string)) {
 	c.checkRequest(report)
 	newSigner(c.Signing, c.Secret, c.Secrets, report)
 	c.checkHeaders(report)
-	c.Auth.check(c.Headers, report)
+	c.Auth.check(c.Headers, c.Egress, report)
 	c.TLS.config(report)
 	if c.TLS != (TLS{}) && strings.HasPrefix(c.URL, "http://") {
 		report("tls", "has no effect on a URL that begins with http://: make it https://, or take this out")
