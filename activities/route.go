@@ -16,7 +16,8 @@ import (
 // RouteInput asks which sinks get these results.
 type RouteInput struct {
 	Results []consign.Result `json:"results,omitempty"`
-	// Sink asks for the leg to this sink alone, whatever the results are: for a replay.
+	// Sink asks for the leg to this sink alone, for a replay: to which of the results its "when" says, or,
+	// when there are none here, whatever the results are.
 	Sink string `json:"sink,omitempty"`
 }
 
@@ -41,37 +42,27 @@ type Leg struct {
 	Policy Policy `json:"policy"`
 	// Results of the consignment that this sink gets, by index. Empty: all.
 	Results []int `json:"results,omitempty"`
+	// Undecided are those among them of which the sink's "when" could not tell: they are parked at once.
+	Undecided []Undecided `json:"undecided,omitempty"`
 }
 
 // Route is the activity "route".
 func (a *Activities) Route(ctx context.Context, in RouteInput) (Route, error) {
 	route := Route{Legs: []Leg{}, AckPolicy: a.ackPolicy()}
 	if in.Sink != "" {
-		return a.routeTo(ctx, in.Sink, route)
+		return a.routeTo(ctx, in, route)
 	}
+	facts := factsOf(in.Results)
+	ctx, cancel := context.WithTimeout(ctx, routingLimit)
+	defer cancel()
 	wanted := make([]bool, len(in.Results))
 	for _, sink := range a.Config.Sinks {
-		leg := legTo(sink)
-		for i, result := range in.Results {
-			if result.Type == consign.IncidentType && !sink.Incidents {
-				continue
-			}
-			leg.Results = append(leg.Results, i)
-			wanted[i] = true
-		}
-		switch len(leg.Results) {
-		case 0:
-			continue
-		case len(in.Results):
-			leg.Results = nil
-		}
-		route.Legs = append(route.Legs, leg)
-	}
-	for i, taken := range wanted {
-		if !taken {
-			route.Unrouted = append(route.Unrouted, i)
+		if leg := a.choose(ctx, sink, facts, wanted); leg != nil {
+			route.Legs = append(route.Legs, *leg)
 		}
 	}
+	boundCauses(route.Legs)
+	route.Unrouted = unwanted(wanted)
 	if len(route.Unrouted) > 0 {
 		route.Unmatched = a.Config.Unmatched
 		a.Metrics.unmatched.Add(float64(len(route.Unrouted)))
@@ -82,11 +73,20 @@ func (a *Activities) Route(ctx context.Context, in RouteInput) (Route, error) {
 
 // routeTo is the leg to one sink. Workers may have different configurations, during a roll-out for
 // one, so that this one may not know what another does.
-func (a *Activities) routeTo(ctx context.Context, sink string, route Route) (Route, error) {
+func (a *Activities) routeTo(ctx context.Context, in RouteInput, route Route) (Route, error) {
+	sink := in.Sink
 	if gate := a.Gates[sink]; gate != nil {
-		leg := legTo(gate.settings)
-		leg.Sink = sink // also if that is an alias now: delivery ids are made with the name
-		route.Legs = append(route.Legs, leg)
+		leg := new(legTo(gate.settings))
+		if len(in.Results) > 0 {
+			wanted := make([]bool, len(in.Results))
+			leg = a.choose(ctx, gate.settings, factsOf(in.Results), wanted)
+			route.Unrouted = unwanted(wanted)
+		}
+		if leg != nil {
+			leg.Sink = sink // also if that is an alias now: delivery ids are made with the name
+			route.Legs = append(route.Legs, *leg)
+			boundCauses(route.Legs)
+		}
 		return route, nil
 	}
 	queue, err := a.Temporal.DescribeTaskQueue(ctx, consign.SinkQueue(sink), enumspb.TASK_QUEUE_TYPE_ACTIVITY)

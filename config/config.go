@@ -45,6 +45,12 @@ type Sink struct {
 // Delivery holds the settings that every sink has. What a sink leaves out is taken from the file's
 // "defaults", then from its kind, then from the defaults named here.
 type Delivery struct {
+	// When is the condition under which the sink gets a result, in CEL (https://cel.dev), such as
+	// `data.severity >= 3 && type == "detection"`. It knows source, id, type, subject and time of the
+	// result (texts and a timestamp; what the result does not have is "", and the year 1), and its data. A
+	// field that the data do not have is an error, which parks the result for this sink, unless
+	// has(data.x) has asked before. Default: every result.
+	When string `yaml:"when"`
 	// Timeout of one attempt. Default 10s.
 	Timeout time.Duration `yaml:"timeout"`
 	// Retry says how often and how soon to try again.
@@ -69,6 +75,9 @@ type Delivery struct {
 	Incidents bool `yaml:"incidents"`
 	// Circuit says when to stop trying a sink that fails every time.
 	Circuit Circuit `yaml:"circuit"`
+
+	// when is When, compiled. Nil: every result.
+	when *condition
 }
 
 // Retry says how often and how soon a failed delivery is tried again.

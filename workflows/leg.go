@@ -84,10 +84,12 @@ func (l *leg) run(ctx workflow.Context) {
 		l.parkAll(ctx, pending)
 		return
 	}
+	pending, undecided := l.decided(pending)
 	outcome := activities.Outcome{Skipped: "the first attempt is queued"}
-	if l.inline && (l.Policy.Inline || l.Policy.BestEffort) {
+	if len(pending) > 0 && l.inline && (l.Policy.Inline || l.Policy.BestEffort) {
 		outcome = l.attemptInline(ctx, pending)
 	}
+	l.parkAll(ctx, undecided)
 	if outcome.Dropped {
 		l.tried = true
 		l.over(ctx, pending, consign.Dropped)

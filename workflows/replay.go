@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -22,6 +21,10 @@ func (d *deadLetter) replay(ctx workflow.Context) {
 	d.record.Replays++
 	d.upsert(ctx, consign.StateRetrying)
 	legs, err := d.route(ctx)
+	if err == nil && len(d.pending) == 0 {
+		d.unwanted(ctx)
+		return
+	}
 	if err != nil || len(legs) == 0 {
 		d.park(ctx, "unknown sink", d.nowhere(err))
 		return
@@ -40,7 +43,7 @@ func (d *deadLetter) replay(ctx workflow.Context) {
 		d.end(ctx, consign.StateReplayed)
 		return
 	}
-	last := d.failed[d.pending[len(d.pending)-1]]
+	last := d.last()
 	if last.label == "" {
 		last = end{label: "unmatched", cause: d.nowhere(nil)}
 	}
@@ -102,12 +105,18 @@ func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 	d.failed = make([]end, len(d.record.Results))
 	in := activities.RouteInput{Sink: d.record.Sink}
 	unrouted := d.record.Sink == config.NoSink
-	if unrouted {
+	switch {
+	case unrouted:
 		in = activities.RouteInput{Results: d.record.Results}
+	case d.record.Label == whenFailed:
+		in.Results = d.record.Results
 	}
 	route, err := d.ask(ctx, in)
 	if err != nil {
 		return nil, err
+	}
+	if !unrouted {
+		d.pending = missing(route.Unrouted, len(d.record.Results))
 	}
 	var legs []*leg
 	for _, to := range route.Legs {
@@ -119,7 +128,7 @@ func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 			l.before = d.record.Made
 		}
 		if len(l.indexes) == 0 {
-			l.indexes = slices.Clone(d.pending)
+			l.indexes = missing(nil, len(d.record.Results))
 		}
 		for _, i := range l.indexes {
 			l.results = append(l.results, d.record.Results[i])
