@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -22,6 +23,7 @@ type Gate struct {
 	circuit  *gobreaker.TwoStepCircuitBreaker[struct{}]
 	pace     pace
 	metrics  *Metrics
+	paused   atomic.Bool // for every worker, as Temporal keeps it
 
 	legs legs
 
@@ -87,6 +89,9 @@ func (g *Gate) TryInline() (leave func(), why string) {
 	if g.settings.External { // which a delivery that was routed before the sink became so does not know
 		return nil, "the sink is served by a worker of its own"
 	}
+	if g.paused.Load() {
+		return nil, "the sink is paused"
+	}
 	if g.circuit.State() != gobreaker.StateClosed {
 		return nil, "circuit open"
 	}
@@ -104,6 +109,19 @@ func (g *Gate) TryInline() (leave func(), why string) {
 	over := g.pace.begin(time.Now())
 	return func() { over(); <-g.running }, ""
 }
+
+// Pause says whether the sink is paused, and returns what was said before.
+func (g *Gate) Pause(paused bool) (was bool) {
+	value := 0.0
+	if paused {
+		value = 1
+	}
+	g.metrics.paused.WithLabelValues(g.Name()).Set(value)
+	return g.paused.Swap(paused)
+}
+
+// Paused tells whether the sink is paused.
+func (g *Gate) Paused() bool { return g.paused.Load() }
 
 // Enter waits for a slot for a queued attempt.
 func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {

@@ -18,6 +18,7 @@ type Metrics struct {
 	acks       *prometheus.CounterVec
 	inflight   *prometheus.GaugeVec
 	circuit    *prometheus.GaugeVec
+	paused     *prometheus.GaugeVec
 	seconds    *prometheus.HistogramVec
 }
 
@@ -46,12 +47,13 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		acks:       counter("acks_total", "Acks to upstreams, by outcome: sent or failed.", "outcome"),
 		inflight:   gauge("inflight", "Attempts under way."),
 		circuit:    gauge("circuit_state", "Circuit of the sink in this worker: 0 closed, 0.5 half-open, 1 open."),
+		paused:     gauge("sink_paused", "1 while the sink is paused, for all workers, as this worker has read it."),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "consign", Name: "delivery_seconds", Help: "How long an attempt took.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 11), // 1 ms to 9.5 s, around the default timeout
 		}, []string{"sink"}),
 	}
-	registry.MustRegister(results, unmatched, m.deliveries, m.attempts, m.retries, m.dropped, m.acks, m.inflight, m.circuit, m.seconds)
+	registry.MustRegister(results, unmatched, m.deliveries, m.attempts, m.retries, m.dropped, m.acks, m.inflight, m.circuit, m.paused, m.seconds)
 	m.results, m.unmatched = results.WithLabelValues(), unmatched.WithLabelValues()
 	m.acks.WithLabelValues(string(consign.AckSent))
 	m.acks.WithLabelValues(string(consign.AckFailed))
@@ -70,6 +72,7 @@ func (m *Metrics) register(sink string) {
 	m.dropped.WithLabelValues(sink)
 	m.inflight.WithLabelValues(sink)
 	m.circuit.WithLabelValues(sink)
+	m.paused.WithLabelValues(sink)
 	m.seconds.WithLabelValues(sink)
 }
 

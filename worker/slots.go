@@ -15,6 +15,7 @@ import (
 type slots struct {
 	gate  *activities.Gate
 	limit int
+	alias bool // the queue is that of an earlier name, which a pause of the sink does not reach in Temporal
 
 	mu   sync.Mutex
 	held int
@@ -23,14 +24,14 @@ type slots struct {
 
 // tuner of a sink's worker: slots for its activities, and one of each other kind, which the SDK
 // wants although there is no such work.
-func tuner(gate *activities.Gate) (sdk.WorkerTuner, error) {
+func tuner(gate *activities.Gate, name string) (sdk.WorkerTuner, error) {
 	unused, err := sdk.NewFixedSizeSlotSupplier(1)
 	if err != nil {
 		return nil, err
 	}
 	return sdk.NewCompositeTuner(sdk.CompositeTunerOptions{
 		WorkflowSlotSupplier:        unused,
-		ActivitySlotSupplier:        &slots{gate: gate, limit: gate.Settings().Concurrency, free: make(chan struct{})},
+		ActivitySlotSupplier:        &slots{gate: gate, limit: gate.Settings().Concurrency, alias: name != gate.Name(), free: make(chan struct{})},
 		LocalActivitySlotSupplier:   unused,
 		NexusSlotSupplier:           unused,
 		SessionActivitySlotSupplier: unused,
@@ -61,6 +62,9 @@ func (s *slots) try() (permit *sdk.SlotPermit, wait time.Duration, changed, free
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ok, wait, changed := s.gate.Ready(s.held)
+	if s.alias && s.gate.Paused() {
+		return nil, holdsEvery, changed, s.free
+	}
 	if ok && s.held < s.limit {
 		s.held++
 		return &sdk.SlotPermit{}, 0, nil, nil

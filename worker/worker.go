@@ -55,6 +55,7 @@ type Worker struct {
 	gates   map[string]*activities.Gate
 	acks    *webhook.Sender
 	workers []sdk.Worker
+	holds   *holds
 	log     *zap.Logger
 }
 
@@ -89,6 +90,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 			w.workers = append(w.workers, worker)
 		}
 	}
+	w.watch(ctx)
 	for i, worker := range w.workers {
 		if err := worker.Start(); err != nil {
 			w.workers = w.workers[:i]
@@ -179,7 +181,7 @@ func (w *Worker) main(acts *activities.Activities) sdk.Worker {
 // sink works on what is queued for a sink under one of its names.
 func (w *Worker) sink(acts *activities.Activities, name string) (sdk.Worker, error) {
 	gate := w.gates[name]
-	tuner, err := tuner(gate)
+	tuner, err := tuner(gate, name)
 	if err != nil {
 		return nil, fmt.Errorf("sink %s: %w", name, err)
 	}
@@ -221,6 +223,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 }
 
 func (w *Worker) close(ctx context.Context) error {
+	w.holds.end()
 	var problems []error
 	for _, sink := range w.options.Config.Sinks {
 		gate := w.gates[sink.Name]
