@@ -14,6 +14,11 @@ const (
 	// FirstAttemptsUpdate is the update of Deliver that returns once every first attempt is over.
 	FirstAttemptsUpdate = "first_attempts"
 
+	// RetryNowUpdate and ParkNowUpdate are the updates of Deliver by which a person decides about what
+	// waits for a sink.
+	RetryNowUpdate = "retry_now"
+	ParkNowUpdate  = "park_now"
+
 	// ReplaySignal asks a dead letter to deliver once more, DiscardSignal to give up for good.
 	ReplaySignal  = "replay"
 	DiscardSignal = "discard"
@@ -41,6 +46,7 @@ const (
 	DeliverActivity = "deliver"
 	ParkActivity    = "park"
 	AckActivity     = "ack"
+	WaitingActivity = "waiting"
 )
 
 // Search attributes, all of type Keyword. Source and type are set when a Deliver workflow starts;

@@ -174,6 +174,7 @@ func (w *Worker) main(acts *activities.Activities) sdk.Worker {
 	worker.RegisterActivityWithOptions(acts.Route, activity.RegisterOptions{Name: consign.RouteActivity})
 	worker.RegisterActivityWithOptions(acts.Deliver, activity.RegisterOptions{Name: consign.DeliverActivity})
 	worker.RegisterActivityWithOptions(acts.Park, activity.RegisterOptions{Name: consign.ParkActivity})
+	worker.RegisterActivityWithOptions(acts.Waiting, activity.RegisterOptions{Name: consign.WaitingActivity})
 	worker.RegisterActivityWithOptions(acts.Ack, activity.RegisterOptions{Name: consign.AckActivity})
 	return worker
 }

@@ -51,12 +51,16 @@ func (l *leg) attemptQueued(ctx workflow.Context, pending []int, budget int) (ou
 	if l.pacer.admit(ctx, size) != nil {
 		return outcome, true
 	}
-	ctx = workflow.WithActivityOptions(ctx, queuedOptions(l.Leg, l.name, len(pending), budget))
-	err := workflow.ExecuteActivity(ctx, consign.DeliverActivity, l.input(pending)).Get(ctx, &outcome)
+	options := queuedOptions(l.Leg, l.name, len(pending), budget)
+	queued, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
+	defer cancel()
+	l.activity, l.cancel = options.ActivityID, cancel
+	err := workflow.ExecuteActivity(queued, consign.DeliverActivity, l.input(pending)).Get(ctx, &outcome)
+	l.activity = ""
 	switch {
 	case err == nil:
 		return outcome, false
-	case temporal.IsCanceledError(err) && ctx.Err() != nil:
+	case temporal.IsCanceledError(err) && (ctx.Err() != nil || l.parkedBy != ""):
 		return outcome, true
 	}
 	return outcomeOf(err, pending, budget, l.before+l.made), false

@@ -23,6 +23,9 @@ func Deliver(ctx workflow.Context, in consign.Consignment) (consign.Receipt, err
 	if err := d.handleFirstAttempts(ctx); err != nil {
 		return consign.Receipt{}, err
 	}
+	if err := d.handleWaiting(ctx); err != nil {
+		return consign.Receipt{}, err
+	}
 	d.route(ctx)
 	d.run(ctx)
 	if err := d.finish(ctx); err != nil {
@@ -44,6 +47,7 @@ type delivery struct {
 	state     string
 	parkings  map[string]int // by sink
 	pacer     pacer
+	orders    int // of people, about what waits
 	acks      acks
 }
 

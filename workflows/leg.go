@@ -30,6 +30,8 @@ type leg struct {
 	name    string
 	pacer   *pacer
 	host    host
+	parts   []*leg // what it was split into
+	pending
 
 	ends     []end // by position
 	tried    bool  // the first attempt is over or skipped
@@ -103,6 +105,7 @@ func (l *leg) run(ctx workflow.Context) {
 
 // deliver goes on after the first, inline attempt, which may have been skipped.
 func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Outcome) {
+	defer func() { l.ended = true }()
 	budget := l.Policy.RetryMax + 1
 	var wait time.Duration
 	if outcome.Skipped == "" {
@@ -112,7 +115,7 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 	}
 	l.tried = true
 	for len(pending) > 0 && budget > 0 {
-		if workflow.Sleep(ctx, wait) != nil {
+		if !l.wait(ctx, wait) {
 			break
 		}
 		if full(ctx) {
@@ -143,7 +146,10 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 			wait = max(l.Policy.Backoff.Duration(), time.Millisecond)
 		}
 	}
-	if ctx.Err() != nil {
+	switch {
+	case l.parkedBy != "":
+		l.fail(pending, "parked by hand", l.parkedBy)
+	case ctx.Err() != nil:
 		l.fail(pending, "cancelled", "cancelled before "+l.Sink+" had taken it")
 	}
 	l.parkAll(ctx, pending)
