@@ -103,11 +103,3 @@ func showKind(cmd *cobra.Command, name string, asJSON bool) error {
 	}
 	return nil
 }
-
-func sinksCommand() *cobra.Command {
-	return group(&cobra.Command{
-		Use:     "sinks",
-		Short:   "Show the kinds of sinks and their settings",
-		Example: "  consign sinks kinds webhook",
-	}, sinksKindsCommand())
-}

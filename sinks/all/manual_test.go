@@ -105,7 +105,7 @@ var link = regexp.MustCompile(`\[([A-Za-z.]+)\]`)
 func comments(t *testing.T) map[string]string {
 	said := map[string]string{}
 	folders, err := filepath.Glob("../*")
-	folders = append(folders, "../../config")
+	folders = append(folders, "..", "../../config") // what kinds share stands above them
 	if err != nil {
 		panic(err)
 	}

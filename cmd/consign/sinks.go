@@ -1,0 +1,217 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/config"
+)
+
+func sinksCommand() *cobra.Command {
+	connection := new(consign.Options)
+	cmd := group(&cobra.Command{
+		Use:     "sinks",
+		Aliases: []string{"sink"},
+		Short:   "List sinks, test one, pause and resume it, and decide about what waits for it",
+		Example: `  consign sinks kinds webhook
+  consign sinks list
+  consign sinks test slack --config consign.yaml
+  consign sinks pause slack --reason "slack is being moved"
+  consign sinks resume slack
+  consign sinks retry-now slack --spread 1m`,
+	}, sinksListCommand(connection), sinksKindsCommand(), sinksTestCommand(), pauseCommand(connection), resumeCommand(connection),
+		retryNowCommand(connection), parkNowCommand(connection))
+	addConnection(cmd, connection)
+	return cmd
+}
+
+// standing of a sink, as "sinks list" shows it.
+type standing struct {
+	Sink string `json:"sink"`
+	Kind string `json:"kind"`
+	// State is "open", "paused", "rate-limited" or "unattended".
+	State string `json:"state"`
+	consign.Hold
+	// Circuits of the workers whose metrics were read, by their address: closed, half-open or open.
+	Circuits map[string]string `json:"circuits,omitempty"`
+}
+
+func sinksListCommand(connection *consign.Options) *cobra.Command {
+	var (
+		path    string
+		metrics []string
+		asJSON  bool
+	)
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the sinks of a configuration, with what holds them back and what waits for them",
+		Long: `List the sinks of a configuration, with what holds them back and what waits for them.
+
+WAITING counts queued attempts that no worker has taken; those that wait for their time are not among
+them. WORKERS counts who has asked for attempts within the last 5 minutes. A circuit is each worker's
+own: it is shown for workers whose metrics are named with --metrics.`,
+		Example: `  consign sinks list --config consign.yaml
+  consign sinks list --metrics 10.0.0.7:9090 --metrics 10.0.0.8:9090
+  consign sinks list --json | jq -r 'select(.paused) | .sink'`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(path)
+			if err != nil {
+				return err
+			}
+			circuits, err := readCircuits(cmd.Context(), metrics)
+			if err != nil {
+				return err
+			}
+			temporal, namespace, err := dial(cmd.Context(), *connection)
+			if err != nil {
+				return err
+			}
+			defer temporal.Close()
+			out := newTable(cmd.OutOrStdout(), "SINK", "KIND", "STATE", "WAITING", "WORKERS", "CIRCUIT", "REASON")
+			for _, sink := range c.Sinks {
+				hold, err := consign.HoldOf(cmd.Context(), temporal, namespace, sink.Name)
+				if err != nil {
+					return err
+				}
+				s := standingOf(sink, hold)
+				s.Circuits = circuits[sink.Name]
+				if asJSON {
+					err = writeJSON(cmd.OutOrStdout(), s)
+				} else {
+					err = out.row(s.Sink, s.Kind, s.State, strconv.FormatInt(s.Backlog, 10), strconv.Itoa(s.Pollers), circuitCell(s.Circuits), reasonCell(s))
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return out.flush()
+		},
+	}
+	addConfig(cmd, &path)
+	cmd.Flags().StringArrayVar(&metrics, "metrics", nil, "host:port of a worker's metrics, to show its circuits; may be repeated")
+	addJSON(cmd, &asJSON)
+	return cmd
+}
+
+func standingOf(sink config.Sink, hold consign.Hold) standing {
+	s := standing{Sink: sink.Name, Kind: sink.Kind, State: "open", Hold: hold}
+	switch {
+	case hold.Paused:
+		s.State = "paused"
+	case hold.Pollers == 0:
+		s.State = "unattended"
+	case hold.Rate > 0:
+		s.State = "rate-limited"
+	}
+	return s
+}
+
+func reasonCell(s standing) string {
+	switch {
+	case s.Paused:
+		return fmt.Sprintf("%s (by %s, since %s)", s.Reason, cmp.Or(s.By, "unknown"), s.Since.Local().Format(time.DateTime))
+	case s.Rate > 0:
+		return fmt.Sprintf("%g/s: %s", s.Rate, s.Reason)
+	}
+	return ""
+}
+
+// ordered is the answer to an order about a sink, for machines.
+type ordered struct {
+	Sink    string `json:"sink"`
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+func pauseCommand(connection *consign.Options) *cobra.Command {
+	var (
+		reason string
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "pause NAME --reason TEXT",
+		Short: "Have no worker attempt anything at a sink until it is resumed",
+		Long: `Have no worker attempt anything at a sink until it is resumed: at once in its queue, and within 5
+seconds everywhere. Attempts under way are finished. What is meant for the sink waits in Temporal, and is
+acked later. The pause outlives workers and servers.`,
+		Example: `  consign sinks pause slack --reason "slack is being moved"`,
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(reason) == "" {
+				return usage(cmd, "--reason is missing: say why, for whoever finds the sink paused")
+			}
+			temporal, namespace, err := dial(cmd.Context(), *connection)
+			if err != nil {
+				return err
+			}
+			defer temporal.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), orderTimeout)
+			defer cancel()
+			hold, err := consign.HoldOf(ctx, temporal, namespace, args[0])
+			if err != nil {
+				return err
+			}
+			if hold.Pollers == 0 && hold.Backlog == 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "note: no worker has asked for attempts at a sink %s of late: is that its name?\n", printable(args[0]))
+			}
+			if err := consign.PauseSink(ctx, temporal, namespace, args[0], reason, me()); err != nil {
+				return err
+			}
+			return tell(cmd, asJSON, ordered{Sink: args[0], Outcome: "paused", Reason: reason})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the pause and shown (required)")
+	addJSON(cmd, &asJSON)
+	return cmd
+}
+
+// orderTimeout bounds what one order about a queue may take.
+const orderTimeout = 15 * time.Second
+
+func resumeCommand(connection *consign.Options) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "resume NAME",
+		Short:   "End a pause; the sink's rate from before holds again",
+		Example: "  consign sinks resume slack",
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			temporal, namespace, err := dial(cmd.Context(), *connection)
+			if err != nil {
+				return err
+			}
+			defer temporal.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), orderTimeout)
+			defer cancel()
+			resumed, err := consign.ResumeSink(ctx, temporal, namespace, args[0], me())
+			if err != nil {
+				return err
+			}
+			outcome := "resumed"
+			if !resumed {
+				outcome = "not paused"
+			}
+			return tell(cmd, asJSON, ordered{Sink: args[0], Outcome: outcome})
+		},
+	}
+	addJSON(cmd, &asJSON)
+	return cmd
+}
+
+// tell prints what became of an order about a sink.
+func tell(cmd *cobra.Command, asJSON bool, o ordered) error {
+	if asJSON {
+		return writeJSON(cmd.OutOrStdout(), o)
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", printable(o.Sink), o.Outcome)
+	return err
+}
