@@ -2,6 +2,8 @@ package acceptance
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -227,4 +229,107 @@ func TestParkNow_TakesWhatWaitsInThePausedQueue(t *testing.T) {
 	require.Equal(t, consign.Parked, receipt.Legs[0].Outcome)
 	require.Zero(t, receipt.Legs[0].Attempts)
 	require.Empty(t, s.sinks["one"].tries())
+}
+
+// clocked counts when a sink was tried, on this machine's clock.
+type clocked struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+func (c *clocked) answer(int, sinks.Delivery) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = append(c.at, time.Now())
+	return nil
+}
+
+// most is the largest number of tries within any span of that length.
+func (c *clocked) most(span time.Duration) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	most := 0
+	for i := range c.at {
+		within := 0
+		for _, at := range c.at[i:] {
+			if at.Sub(c.at[i]) < span {
+				within++
+			}
+		}
+		most = max(most, within)
+	}
+	return most
+}
+
+// TestRateLimit_OfTwoWorkers counts at the receiver. Temporal lets one second's worth through at once, and
+// what it let through may bunch on the way for as long as this machine is busy: by a quarter of a second.
+func TestRateLimit_OfTwoWorkers_IsNeverExceeded(t *testing.T) {
+	t.Parallel()
+	const rate, burst, tolerance, results = 20, 20, 5, 120
+	s := perform(t, "sinks:\n  one: {script: {}, rate_limit: 20/s}\n  two: {script: {}}\n")
+	s.another()
+	var tries clocked
+	s.sinks["one"].answers(tries.answer)
+	require.InDelta(t, rate, s.hold("one").Rate, 1e-6)
+	began := time.Now()
+	run := s.bare("many", several(results/2, nil)...)
+	var handles []*consign.Handle
+	for i := range results / 2 {
+		handles = append(handles, s.submit(fmt.Sprint(i), `{}`))
+	}
+	for _, handle := range handles {
+		require.True(t, s.wait(handle).Delivered())
+	}
+	receipt := s.receiptOf(run)
+	require.True(t, receipt.Delivered(), "%+v", receipt)
+	require.Len(t, receipt.Legs, 2)
+	require.Equal(t, 1, receipt.Legs[0].Attempts)
+	require.Greater(t, time.Since(began), time.Duration(results-burst-tolerance)*time.Second/rate)
+	for _, seconds := range []int{1, 2, 4} {
+		require.LessOrEqual(t, tries.most(time.Duration(seconds)*time.Second), rate*seconds+burst+tolerance, "in %d s", seconds)
+	}
+	require.Len(t, s.sinks["one"].took(), results)
+}
+
+func TestRateLimit_LeavesAPauseAlone_AndAResumeRestoresIt(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks:\n  one: {script: {}, rate_limit: 20/s}\n")
+	s.pause("one", "by hand")
+	s.stop()
+	s.start("sinks:\n  one: {script: {}, rate_limit: 50/s}\n")
+	hold := s.hold("one")
+	require.True(t, hold.Paused)
+	require.Equal(t, "by hand", hold.Reason)
+	require.Equal(t, "me@here", hold.By)
+	require.InDelta(t, 20, hold.Rate, 1e-6, "what a resume restores")
+	_, err := consign.ResumeSink(s.ctx, s.temporal, s.namespace, "one", "me@here")
+	require.NoError(t, err)
+	require.InDelta(t, 20, s.hold("one").Rate, 1e-6, "at once")
+	s.eventually(func() bool { return s.hold("one").Rate == 50 }, "and then what the configuration says today")
+	s.stop()
+	s.start("sinks:\n  one: {script: {}}\n")
+	require.Equal(t, 0., s.hold("one").Rate)
+	require.False(t, s.hold("one").Paused)
+}
+
+func TestRateLimit_ResultsOfOneConsignment_FailAndAreParkedEachByItself(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks:\n  one: {script: {}, rate_limit: 500/s, retry: {max: 1, backoff: 1ms, max_backoff: 1ms}, circuit: {failures: -1}}\n")
+	s.sinks["one"].answers(func(_ int, d sinks.Delivery) error {
+		if d.Result.ID == "r7" {
+			return errors.New("not this one")
+		}
+		return nil
+	})
+	run := s.bare("some", several(60, nil)...)
+	receipt := s.receiptOf(run)
+	require.Len(t, receipt.Legs, 1)
+	require.Equal(t, consign.Delivered, receipt.Legs[0].Outcome)
+	require.Len(t, receipt.Legs[0].Except, 1)
+	require.Equal(t, 7, receipt.Legs[0].Except[0].Index)
+	record := s.record(receipt.Legs[0].Except[0].DeadLetter)
+	require.Len(t, record.Results, 1)
+	require.Equal(t, "not this one", record.Cause)
+	require.Len(t, record.Attempts, 2)
+	s.keep("deliver_rate_limited", run.GetID())
 }

@@ -89,6 +89,9 @@ func (g *Gate) TryInline() (leave func(), why string) {
 	if g.settings.External { // which a delivery that was routed before the sink became so does not know
 		return nil, "the sink is served by a worker of its own"
 	}
+	if g.settings.RateLimit != "" { // which a delivery that was routed before does not know
+		return nil, "the sink has a rate limit"
+	}
 	if g.paused.Load() {
 		return nil, "the sink is paused"
 	}

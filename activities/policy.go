@@ -27,7 +27,7 @@ type Policy struct {
 func policyOf(s config.Sink) Policy {
 	p := retries(s.Timeout, s.Retry)
 	p.BatchMax = s.BatchMax
-	p.Inline = *s.Inline
+	p.Inline = *s.Inline && s.RateLimit == "" // which Temporal keeps in the sink's queue alone
 	p.BestEffort = s.OnFull == config.Drop
 	return p
 }

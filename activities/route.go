@@ -44,6 +44,8 @@ type Leg struct {
 	Results []int `json:"results,omitempty"`
 	// Undecided are those among them of which the sink's "when" could not tell: they are parked at once.
 	Undecided []Undecided `json:"undecided,omitempty"`
+	// Singly has each result go in activities of its own, since a queue's rate limit counts activities.
+	Singly bool `json:"singly,omitempty"`
 }
 
 // Route is the activity "route".
@@ -102,7 +104,7 @@ func (a *Activities) routeTo(ctx context.Context, in RouteInput, route Route) (R
 }
 
 func legTo(sink config.Sink) Leg {
-	return Leg{Sink: sink.Name, Kind: sink.Kind, Policy: policyOf(sink)}
+	return Leg{Sink: sink.Name, Kind: sink.Kind, Policy: policyOf(sink), Singly: sink.RateLimit != ""}
 }
 
 func (a *Activities) ackPolicy() Policy {

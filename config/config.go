@@ -71,6 +71,10 @@ type Delivery struct {
 	// Inline allows the first attempt to be made in the worker that starts the result, without a
 	// queue. Default true.
 	Inline *bool `yaml:"inline"`
+	// RateLimit is how many attempts may start at the sink over all workers, kept by Temporal: "50/s",
+	// "600/m" or "9000/h", at least one a second. Up to one second's worth may start at once. A sink with a
+	// limit gets each result in an attempt of its own, and none inline. Default: no limit.
+	RateLimit Rate `yaml:"rate_limit"`
 	// Incidents makes the sink take results of type "incident" too. Default false.
 	Incidents bool `yaml:"incidents"`
 	// Circuit says when to stop trying a sink that fails every time.

@@ -95,6 +95,7 @@ func (d *Delivery) validate(report report) {
 	between(report, "batch_max", d.BatchMax, 1, 10_000)
 	between(report, "queue_depth", d.QueueDepth, 1, 1_000_000)
 	oneOf(report, "on_full", d.OnFull)
+	d.RateLimit.validate(report, "rate_limit")
 	if d.Circuit.Failures != -1 {
 		between(report, "circuit.failures", d.Circuit.Failures, 1, 1000, "-1 never opens the circuit")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/activities"
+	"github.com/consign-dev/consign/config"
 )
 
 const (
@@ -31,12 +32,18 @@ type holds struct {
 }
 
 // watch reads once, so that a pause from before holds from the first attempt on, and goes on reading.
-func (w *Worker) watch(ctx context.Context) {
+func (w *Worker) watch(ctx context.Context) error {
 	h := &holds{worker: w, done: make(chan struct{})}
+	for _, sink := range w.options.Config.Sinks {
+		if err := h.limit(ctx, sink); err != nil {
+			return err
+		}
+	}
 	h.look(ctx)
 	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	w.holds = h
 	go h.run(ctx)
+	return nil
 }
 
 func (h *holds) run(ctx context.Context) {
@@ -58,6 +65,17 @@ func (h *holds) end() {
 		h.stop()
 		<-h.done
 	}
+}
+
+// limit gives the rate of the configuration to the sink's queues. It leaves a pause alone.
+func (h *holds) limit(ctx context.Context, sink config.Sink) error {
+	o := h.worker.options
+	for _, name := range names(sink) {
+		if err := consign.LimitSink(ctx, o.Temporal, o.Namespace, name, sink.RateLimit.PerSecond(), "worker"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // look reads the setting of each sink's queue. While Temporal does not answer, what was read last stands.
@@ -84,7 +102,16 @@ func (h *holds) read(ctx context.Context, gate *activities.Gate) error {
 		return err
 	}
 	h.warned.Store(false)
-	if was := gate.Pause(hold.Paused); was == hold.Paused {
+	was := gate.Pause(hold.Paused)
+	rate := gate.Settings().RateLimit.PerSecond()
+	if !hold.Paused && (was || rate > 0 && hold.Rate == 0) {
+		// What a resume has restored may be of an older configuration. Nothing else is overruled, since
+		// workers may have different configurations during a roll-out.
+		if err := h.limit(ctx, gate.Settings()); err != nil {
+			return err
+		}
+	}
+	if was == hold.Paused {
 		return nil
 	}
 	if hold.Paused {

@@ -90,7 +90,9 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 			w.workers = append(w.workers, worker)
 		}
 	}
-	w.watch(ctx)
+	if err := w.watch(ctx); err != nil {
+		return nil, errors.Join(err, w.close(ctx))
+	}
 	for i, worker := range w.workers {
 		if err := worker.Start(); err != nil {
 			w.workers = w.workers[:i]

@@ -29,6 +29,7 @@ type leg struct {
 	inline  bool // the first attempt may be a local activity
 	name    string
 	pacer   *pacer
+	rank    int // of its queued attempts in the sink's queue; 0: as live results are
 	host    host
 	parts   []*leg // what it was split into
 	pending
@@ -97,7 +98,11 @@ func (l *leg) run(ctx workflow.Context) {
 		l.over(ctx, pending, consign.Dropped)
 		return
 	}
-	l.deliver(ctx, pending, outcome)
+	if l.Singly && len(pending) > 1 && outcome.Skipped != "" {
+		l.deliverSingly(ctx)
+	} else {
+		l.deliver(ctx, pending, outcome)
+	}
 	if l.inline && l.Policy.BestEffort {
 		l.leaveGate(ctx)
 	}
