@@ -333,3 +333,29 @@ func TestRateLimit_ResultsOfOneConsignment_FailAndAreParkedEachByItself(t *testi
 	require.Len(t, record.Attempts, 2)
 	s.keep("deliver_rate_limited", run.GetID())
 }
+
+func TestPriority_LiveResult_OvertakesReplays(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks:\n  one: {script: {}, concurrency: 1, retry: {max: 0}, circuit: {failures: -1}}\n")
+	s.sinks["one"].answers(never)
+	const replays = 30
+	var letters []string
+	for i := range replays {
+		letters = append(letters, s.wait(s.submit(fmt.Sprint(i), `{}`)).Legs[0].DeadLetter)
+	}
+	turn := make(chan struct{})
+	s.sinks["one"].answers(func(int, sinks.Delivery) error { <-turn; return nil })
+	for _, id := range letters {
+		require.NoError(t, deadletters.Replay(s.ctx, s.temporal, id, "me@here"))
+	}
+	s.eventually(func() bool { return s.backlog("one") == replays-1 }, "one is under way, the others wait")
+	live := s.submit("live", `{}`)
+	s.eventually(func() bool { return s.backlog("one") == replays }, "the live result waits behind them")
+	for range 3 { // one that was under way, and one that a poller may have had
+		turn <- struct{}{}
+	}
+	require.True(t, s.wait(live).Delivered())
+	require.Less(t, len(s.sinks["one"].took()), 5)
+	close(turn)
+	s.eventually(func() bool { return len(s.sinks["one"].took()) == replays+1 }, "the replays follow")
+}

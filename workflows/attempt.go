@@ -52,6 +52,7 @@ func (l *leg) attemptQueued(ctx workflow.Context, pending []int, budget int) (ou
 		return outcome, true
 	}
 	options := queuedOptions(l.Leg, l.name, len(pending), budget)
+	options.Priority.PriorityKey = l.rank
 	queued, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
 	defer cancel()
 	l.activity, l.cancel = options.ActivityID, cancel

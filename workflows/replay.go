@@ -13,6 +13,10 @@ import (
 	"github.com/consign-dev/consign/config"
 )
 
+// replayRank is the priority of a replay's attempts: below that of live results, which is 3, so that a
+// replay of thousands does not hold them up.
+const replayRank = 4
+
 // replay delivers once more what is held, by a fresh leg with the old identity and a full budget,
 // and holds what fails again. It delivers only by ordinary activities, since a signal makes a local
 // one run again.
@@ -120,7 +124,7 @@ func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 	}
 	var legs []*leg
 	for _, to := range route.Legs {
-		l := &leg{Leg: to, first: workflow.Now(ctx), pacer: &d.pacer, indexes: to.Results}
+		l := &leg{Leg: to, first: workflow.Now(ctx), pacer: &d.pacer, rank: replayRank, indexes: to.Results}
 		if unrouted {
 			l.host = &rerouted{d}
 		} else {
