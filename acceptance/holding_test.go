@@ -359,3 +359,49 @@ func TestPriority_LiveResult_OvertakesReplays(t *testing.T) {
 	close(turn)
 	s.eventually(func() bool { return len(s.sinks["one"].took()) == replays+1 }, "the replays follow")
 }
+
+// TestCircuit_WhenItCloses counts attempts under way at once in a sink that has come back while many wait.
+func TestCircuit_WhenItCloses_WhatHasWaitedComesBackByDegrees(t *testing.T) {
+	t.Parallel()
+	const concurrency, results = 8, 60
+	s := perform(t, "sinks:\n  one: {script: {}, concurrency: 8, retry: {max: 50, backoff: 10ms, max_backoff: 20ms}, circuit: {failures: 3, open: 500ms}}\n")
+	var (
+		mu                     sync.Mutex
+		well                   bool
+		under, most, succeeded int
+		early                  int // the most at once before the fourth success
+	)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	s.sinks["one"].answers(func(int, sinks.Delivery) error {
+		mu.Lock()
+		if !well {
+			mu.Unlock()
+			return errors.New("down")
+		}
+		under++
+		most = max(most, under)
+		if succeeded < 4 {
+			early = max(early, under)
+		}
+		mu.Unlock()
+		<-tick.C
+		mu.Lock()
+		defer mu.Unlock()
+		under--
+		succeeded++
+		return nil
+	})
+	var handles []*consign.Handle
+	for i := range results {
+		handles = append(handles, s.submit(fmt.Sprint(i), `{}`))
+	}
+	mu.Lock()
+	well = true
+	mu.Unlock()
+	for _, handle := range handles {
+		require.True(t, s.wait(handle).Delivered())
+	}
+	require.LessOrEqual(t, most, concurrency)
+	require.LessOrEqual(t, early, 6, "of %d that wait and %d that may be at once", results, concurrency)
+}

@@ -30,8 +30,13 @@ type Gate struct {
 	mu      sync.Mutex
 	until   time.Time     // the sink asked to be left alone until then
 	reopens time.Time     // when an open circuit lets a probe through
+	ramp    int           // attempts at once of a sink whose circuit has closed; 0: as many as may be
 	changed chan struct{} // closed when until, reopens or the circuit's state changes
 }
+
+// rampStart is how many attempts at once a sink gets after its circuit has closed. Each that shows it alive
+// makes it one more, up to the sink's concurrency: what has waited must not fall upon it all at once.
+const rampStart = 2
 
 // errCircuitOpen means that no attempt was made.
 var errCircuitOpen = errors.New("circuit open")
@@ -59,8 +64,13 @@ func NewGate(settings config.Sink, sink sinks.Sink, metrics *Metrics) *Gate {
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			if to == gobreaker.StateOpen {
+			switch to {
+			case gobreaker.StateOpen:
 				g.reopens = time.Now().Add(settings.Circuit.Open)
+				g.ramp = 0
+			case gobreaker.StateClosed:
+				g.ramp = rampStart
+			case gobreaker.StateHalfOpen:
 			}
 			metrics.circuit.WithLabelValues(settings.Name).Set(circuitValue(to))
 			g.signal()
@@ -100,6 +110,9 @@ func (g *Gate) TryInline() (leave func(), why string) {
 	}
 	if g.held() > 0 {
 		return nil, "the sink asked to be left alone"
+	}
+	if limit := g.rampLimit(); limit > 0 && len(g.running) >= limit {
+		return nil, "the sink has just come back"
 	}
 	if g.pace.slow(time.Now()) {
 		return nil, "the sink is slow"
@@ -149,7 +162,7 @@ func (g *Gate) Ready(holding int) (ok bool, wait time.Duration, changed <-chan s
 		return false, max(g.reopens.Sub(now), time.Millisecond), g.changed
 	case now.Before(g.until):
 		return false, g.until.Sub(now), g.changed
-	case state == gobreaker.StateHalfOpen && holding > 0:
+	case state == gobreaker.StateHalfOpen && holding > 0, g.ramp > 0 && holding >= g.ramp:
 		return false, idle, g.changed
 	}
 	return true, 0, g.changed
@@ -196,7 +209,11 @@ func (g *Gate) deliver(ctx context.Context, t try) ([]error, error) {
 	took := time.Since(began)
 	g.pace.record(took)
 	g.metrics.seconds.WithLabelValues(g.Name()).Observe(took.Seconds())
-	done(g.verdict(errs, t.backoff))
+	verdict := g.verdict(errs, t.backoff)
+	done(verdict)
+	if verdict == nil {
+		g.widen()
+	}
 	return errs, nil
 }
 
@@ -272,6 +289,25 @@ func (g *Gate) hold(d time.Duration) {
 		g.until = until
 		g.signal()
 	}
+}
+
+// widen lets one more attempt at once reach a sink that has come back.
+func (g *Gate) widen() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ramp == 0 {
+		return
+	}
+	if g.ramp++; g.ramp >= g.settings.Concurrency {
+		g.ramp = 0
+	}
+	g.signal()
+}
+
+func (g *Gate) rampLimit() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ramp
 }
 
 // held is how long the sink is still to be left alone.

@@ -89,6 +89,34 @@ func TestGate_FailuresInARow_OpenTheCircuit_AndOneProbeAtATimeClosesIt(t *testin
 	})
 }
 
+func TestGate_AfterTheCircuitHasClosed_AttemptsComeBackOneByOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink := &answering{err: errors.New("down")}
+		g := newTestGate(sink, func(s *config.Sink) { s.Concurrency = 5 })
+		for range 3 {
+			require.EqualError(t, g.once(), "down")
+		}
+		time.Sleep(5*time.Second + time.Millisecond)
+		sink.err = nil
+		for _, atOnce := range []int{3, 4} { // the probe is the first that shows it alive
+			require.NoError(t, g.once())
+			ok, _, _ := g.Ready(atOnce - 1)
+			require.True(t, ok)
+			ok, _, changed := g.Ready(atOnce)
+			require.False(t, ok, "not %d at once yet", atOnce+1)
+			select {
+			case <-changed:
+				require.Fail(t, "nothing has changed yet")
+			default:
+			}
+		}
+		require.NoError(t, g.once())
+		ok, _, _ := g.Ready(100)
+		require.True(t, ok, "as many as there are slots")
+	})
+}
+
 func TestGate_RefusalForGood_IsASignOfLife(t *testing.T) {
 	t.Parallel()
 	g := newTestGate(&answering{err: sinks.Permanent(errors.New("bad request"))}, nil)
