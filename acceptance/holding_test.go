@@ -405,3 +405,24 @@ func TestCircuit_WhenItCloses_WhatHasWaitedComesBackByDegrees(t *testing.T) {
 	require.LessOrEqual(t, most, concurrency)
 	require.LessOrEqual(t, early, 6, "of %d that wait and %d that may be at once", results, concurrency)
 }
+
+func TestGone_ParksTheResult_AndPausesTheSinkForAllWorkers(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks:\n  inline: {script: {}}\n  queued: {script: {}, inline: false}\n  well: {script: {}}\n")
+	gone := func(int, sinks.Delivery) error { return sinks.Gone(errors.New("410: nobody lives here")) }
+	s.sinks["inline"].answers(gone)
+	s.sinks["queued"].answers(gone)
+	receipt := s.wait(s.submit("a", `{}`))
+	for _, leg := range receipt.Legs[:2] {
+		require.Equal(t, consign.Parked, leg.Outcome)
+		require.Equal(t, 1, leg.Attempts)
+		hold := s.hold(leg.Sink)
+		require.True(t, hold.Paused)
+		require.Equal(t, "gone: 410: nobody lives here", hold.Reason)
+		require.Equal(t, "worker", hold.By)
+	}
+	require.False(t, s.hold("well").Paused)
+	s.submit("b", `{}`)
+	s.eventually(func() bool { return s.backlog("inline") == 1 && s.backlog("queued") == 1 }, "the next one waits")
+	require.Len(t, s.sinks["inline"].tries(), 1)
+}

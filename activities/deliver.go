@@ -158,6 +158,7 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 	if number > 1 {
 		a.Metrics.retries.WithLabelValues(gate.Name()).Inc()
 	}
+	a.pauseGone(ctx, gate, errs)
 	outcome, asked := outcomeOf(errs, a.Config.Redact)
 	a.Metrics.attempt(gate.Name(), len(in.Batch), outcome.Failures)
 	if len(outcome.Failures) > 0 {

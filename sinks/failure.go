@@ -34,6 +34,9 @@ type Failure struct {
 	Gone bool
 	// Busy means that the destination asked to be left alone for a while, by everyone.
 	Busy bool
+	// Gone means that nothing is to be sent to the destination any more, such as after 410 Gone: the sink
+	// is paused.
+	Gone bool
 	// After is how long to wait before the next try. 0: as the sink's retry settings say.
 	After time.Duration
 }
@@ -44,6 +47,7 @@ type failure struct {
 	permanent bool
 	gone      bool
 	busy      bool
+	gone      bool
 	after     time.Duration
 }
 
@@ -62,6 +66,10 @@ func Gone(err error) error { return &failure{err: err, permanent: true, gone: tr
 func RetryAfter(err error, d time.Duration) error {
 	return &failure{err: err, busy: true, after: max(d, 0)}
 }
+
+// Gone marks an error of a destination that is there no more: the result is parked at once, and the sink
+// is paused until someone resumes it.
+func Gone(err error) error { return &failure{err: err, permanent: true, gone: true} }
 
 // Label gives an error a short name to be counted by, in place of the one that [Classify] finds.
 func Label(err error, label string) error { return &failure{err: err, label: label} }
@@ -85,6 +93,7 @@ func (f *Failure) read(err error) {
 		f.Permanent = f.Permanent || mark.permanent
 		f.Gone = f.Gone || mark.gone
 		f.Busy = f.Busy || mark.busy
+		f.Gone = f.Gone || mark.gone
 		f.After = max(f.After, mark.after)
 		f.Label = cmp.Or(f.Label, mark.label)
 	}
