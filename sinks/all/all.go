@@ -5,6 +5,7 @@ import (
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks/external"
 	"github.com/consign-dev/consign/sinks/file"
+	"github.com/consign-dev/consign/sinks/kafka"
 	"github.com/consign-dev/consign/sinks/nats"
 	"github.com/consign-dev/consign/sinks/postgres"
 	"github.com/consign-dev/consign/sinks/s3"
@@ -21,6 +22,7 @@ func Kinds() []config.Kind {
 		postgres.Kind(),
 		s3.Kind(),
 		nats.Kind(),
+		kafka.Kind(),
 		external.Kind(),
 	}
 }

@@ -66,7 +66,7 @@ func newConnection(url string, options []nats.Option) *connection {
 		nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1),
 		nats.IgnoreAuthErrorAbort(), // a person puts it right, and then it has to go on
-		nats.ReconnectWait(reconnectWait/2),
+		nats.ReconnectWait(reconnectWait / 2),
 		nats.ReconnectJitter(reconnectWait/2, reconnectWait/2),
 		nats.ReconnectBufSize(-1), // what is published while there is no connection fails, and is not sent late
 		nats.FlusherTimeout(writeTimeout),
