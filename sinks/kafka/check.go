@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"regexp"
 	"strconv"
@@ -18,10 +19,10 @@ const (
 	// dialTimeout and answerTimeout are how long a broker that takes no connection, or sends no answer
 	// beyond the time that the request grants it, keeps anything of the client busy.
 	dialTimeout, answerTimeout = 5 * time.Second, 5 * time.Second
-	// recordRetries is how often the client itself tries to produce a record again, with pauses from
-	// 250 ms on: enough for a leader that moves. What takes longer is up to the sink's retries, which
-	// people see.
-	recordRetries = 3
+	// recordRetries is how often the client itself tries to produce a record again, after pauses of
+	// firstPause and then twice the last: enough for a leader that moves. What takes longer is up to
+	// the sink's retries, which people see.
+	recordRetries, firstPause = 3, 100 * time.Millisecond
 	// lookAgain is the least time between two questions for the topics and their leaders.
 	lookAgain = 250 * time.Millisecond
 	// maxMessage is the most that max_message_bytes may be, in bytes: what the client writes at once.
@@ -136,6 +137,13 @@ func (c *Config) codec() (kgo.CompressionCodec, error) {
 	return kgo.NoCompression(), fmt.Errorf("%q: expected one of none, gzip, snappy, lz4, zstd", c.Compression)
 }
 
+// pause is the time before the client's own next try, a half of it at random so that workers do not
+// come all at once.
+func pause(failed int) time.Duration {
+	longest := firstPause << min(max(failed-1, 0), 4)
+	return longest/2 + rand.N(longest/2)
+}
+
 // options are those of the client.
 func (s *Sink) options() ([]kgo.Opt, error) {
 	c := s.settings
@@ -155,6 +163,7 @@ func (s *Sink) options() ([]kgo.Opt, error) {
 		// again, and the delivery id tells what was stored twice.
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.RecordRetries(recordRetries),
+		kgo.RetryBackoffFn(pause),
 		kgo.UnknownTopicRetries(1),
 		kgo.DialTimeout(dialTimeout),
 		kgo.RequestTimeoutOverhead(answerTimeout),

@@ -31,19 +31,22 @@ func (s *Sink) explain(ctx context.Context, topic string, size int, err error) e
 // refused is about what a broker has answered.
 func refused(topic string, c Config, size int, err error, answer *kerr.Error) error {
 	wrap := func(label, advice string) error {
+		if advice != "" {
+			advice = " (" + advice + ")" // after Kafka's own text, which is a sentence with its full stop
+		}
 		return sinks.Label(fmt.Errorf("produce to %s: %w%s", topic, err, advice), label)
 	}
 	switch answer {
 	case kerr.MessageTooLarge:
-		return sinks.Permanent(wrap("too large", fmt.Sprintf(": %d bytes: raise max.message.bytes of the topic and max_message_bytes, which is %d", size, c.MaxMessageBytes)))
+		return sinks.Permanent(wrap("too large", fmt.Sprintf("%d bytes: raise max.message.bytes of the topic and max_message_bytes, which is %d", size, c.MaxMessageBytes)))
 	case kerr.InvalidRecord:
-		return sinks.Permanent(wrap("invalid record", ": a compacted topic needs a key: set key"))
+		return sinks.Permanent(wrap("invalid record", "a compacted topic needs a key: set key"))
 	case kerr.UnknownTopicOrPartition, kerr.UnknownTopicID:
-		return wrap("unknown topic", ": create the topic")
+		return wrap("unknown topic", "create the topic")
 	case kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed:
-		return wrap("not authorized", ": let this user write to the topic, and before Kafka 2.8 write idempotently to the cluster")
+		return wrap("not authorized", "let this user write to the topic, and before Kafka 2.8 write idempotently to the cluster")
 	case kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState:
-		return wrap("not authenticated", ": check mechanism, user and password of sasl")
+		return wrap("not authenticated", "check mechanism, user and password of sasl")
 	}
 	return wrap("kafka "+strings.ToLower(strings.ReplaceAll(answer.Message, "_", " ")), "")
 }
