@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/postgres"
 	"github.com/consign-dev/consign/sinks/sinktest"
 )
 
@@ -29,6 +30,7 @@ func TestOpen_DatabaseThatIsAway_StartsAllTheSameAndDeliversOnceItIsThere(t *tes
 	batch := sinktest.Deliveries("away", 3)
 	failure := a.requireFailed(t, batch, sink.Deliver(t.Context(), batch))
 	require.Equal(t, "connection refused", failure.Label)
+	require.Contains(t, failure.Message, " at 127.0.0.1: connect: ")
 
 	require.NoError(t, s.start())
 	requireNone(t, sink.Deliver(t.Context(), batch))
@@ -139,7 +141,7 @@ func TestDeliver_LockedTable_EndsWithItsContextAndLeavesNobodyWaiting(t *testing
 	var errs []error
 	var delivery sync.WaitGroup
 	delivery.Go(func() { errs = sink.Deliver(ctx, batch) })
-	a.waitForLock(t)
+	a.waitForLocks(t, 1)
 	cancel()
 	begun := time.Now()
 	delivery.Wait()
@@ -147,12 +149,7 @@ func TestDeliver_LockedTable_EndsWithItsContextAndLeavesNobodyWaiting(t *testing
 	require.Equal(t, "interrupted", a.requireFailed(t, batch, errs).Label)
 
 	// The server was told, too: its process does not go on waiting for the lock.
-	conn := a.server.connect(t)
-	require.Eventually(t, func() bool {
-		var waiting int
-		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'", a.name).Scan(&waiting)
-		return err == nil && waiting == 0
-	}, startWait, 10*time.Millisecond)
+	a.waitForLocks(t, 0)
 	unlock()
 	require.Empty(t, a.received(t))
 	requireNone(t, sink.Deliver(t.Context(), batch))
@@ -221,7 +218,7 @@ func TestDeliver_ServerThatCrashesInTheMiddle_HoldsEachResultOnceInTheEnd(t *tes
 	var errs []error
 	var delivery sync.WaitGroup
 	delivery.Go(func() { errs = sink.Deliver(t.Context(), batch) })
-	a.waitForLock(t)
+	a.waitForLocks(t, 1)
 	require.NoError(t, s.stop(syscall.SIGQUIT))
 	delivery.Wait()
 	a.requireFailed(t, batch, errs)
@@ -271,22 +268,35 @@ func TestDeliver_TableThatIsDropped_IsCreatedAgainByTheNextAttempt(t *testing.T)
 	require.Len(t, a.received(t), 2)
 }
 
-func TestOpen_ManyAtOnce_CreateOneTable(t *testing.T) {
+func TestDeliver_ManyWorkersAtOnce_CreateOneTable(t *testing.T) {
 	t.Parallel()
 	a := database(t).account(t)
-	settings := a.settings()
-	settings.SetDefaults()
-	opened := make([]sinks.Sink, 8)
-	errs := make([]error, len(opened))
-	var group sync.WaitGroup
-	for i := range opened {
-		group.Go(func() { opened[i], errs[i] = settings.Open(t.Context(), "warehouse") })
-	}
-	group.Wait()
-	requireNone(t, errs)
-	for _, sink := range opened {
+	workers := make([]sinks.Sink, 8)
+	for i := range workers {
+		sink, err := postgres.New(*a.settings())
+		require.NoError(t, err)
 		closeAtEnd(t, sink)
+		workers[i] = sink
 	}
+	// A name that is taken while others wait for it is what they fail by.
+	admin := a.server.connect(t)
+	_, err := admin.Exec(t.Context(), "BEGIN")
+	require.NoError(t, err)
+	_, err = admin.Exec(t.Context(), "CREATE TABLE "+a.quote+" (delivery_id text)")
+	require.NoError(t, err)
+	errs := make([][]error, len(workers))
+	var deliveries sync.WaitGroup
+	for i, sink := range workers {
+		deliveries.Go(func() { errs[i] = sink.Deliver(t.Context(), sinktest.Deliveries(fmt.Sprint(i), 2)) })
+	}
+	a.waitForLocks(t, len(workers))
+	_, err = admin.Exec(t.Context(), "ROLLBACK")
+	require.NoError(t, err)
+	deliveries.Wait()
+	for _, report := range errs {
+		requireNone(t, report)
+	}
+	require.Len(t, a.received(t), 2*len(workers))
 }
 
 // own starts a server of the test's own, for tests that stop it.

@@ -275,13 +275,13 @@ func (a *account) lock(t *testing.T) (unlock func()) {
 	}
 }
 
-// waitForLock waits until a statement of the account waits for a lock.
-func (a *account) waitForLock(t *testing.T) {
+// waitForLocks waits until so many statements of the account wait for a lock.
+func (a *account) waitForLocks(t *testing.T, want int) {
 	t.Helper()
 	conn := a.server.connect(t)
 	require.Eventually(t, func() bool {
 		var waiting int
 		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'", a.name).Scan(&waiting)
-		return err == nil && waiting > 0
+		return err == nil && waiting == want
 	}, startWait, 10*time.Millisecond)
 }

@@ -49,7 +49,7 @@ func TestDeliver_EachRefusal_IsOfItsClassAndSaysWhatToDo(t *testing.T) {
 		{400, "ExpiredToken", nil, sinks.Failure{Label: "s3 ExpiredToken"}, ""},
 		{400, "RequestTimeout", nil, sinks.Failure{Label: "s3 RequestTimeout"}, ""},
 		{400, "BadDigest", nil, sinks.Failure{Label: "s3 BadDigest"}, ""},
-		{301, "PermanentRedirect", []string{"X-Amz-Bucket-Region", "eu-west-3"}, sinks.Failure{Label: "s3 PermanentRedirect"}, `set region to "eu-west-3"`},
+		{301, "PermanentRedirect", []string{"X-Amz-Bucket-Region", "eu-west-3", "Location", "http://127.0.0.1:1/"}, sinks.Failure{Label: "s3 PermanentRedirect"}, `set region to "eu-west-3"`},
 		{307, "TemporaryRedirect", []string{"Location", "http://127.0.0.1:1/"}, sinks.Failure{Label: "s3 TemporaryRedirect"}, ""},
 		{400, "AuthorizationHeaderMalformed", nil, sinks.Failure{Label: "s3 AuthorizationHeaderMalformed"}, "set region, or endpoint"},
 		{400, "InvalidRequest", nil, sinks.Failure{Label: "s3 InvalidRequest", Permanent: true}, ""},
@@ -98,15 +98,21 @@ func TestDeliver_StoreThatIsNone_IsTransient(t *testing.T) {
 	s := newStore(t, (*httptest.Server).Start)
 	sink := s.open(t)
 	batch := sinktest.Deliveries("none", 2)
+	const endless = 64 << 20 // far more than fits into socket buffers
+	sent := make(chan int, 1)
 	for name, fault := range map[string]http.HandlerFunc{
 		"speaks no XML": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>502", http.StatusBadGateway) },
 		"endless answer": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadGateway)
-			for block := make([]byte, 32<<10); ; {
-				if _, err := w.Write(block); err != nil {
-					return
+			written, block := 0, make([]byte, 32<<10)
+			for written < endless {
+				n, err := w.Write(block)
+				written += n
+				if err != nil {
+					break
 				}
 			}
+			sent <- written
 		},
 	} {
 		s.answer(fault)
@@ -115,7 +121,9 @@ func TestDeliver_StoreThatIsNone_IsTransient(t *testing.T) {
 		require.True(t, failure.Busy, name)
 		require.Equal(t, "http 502", failure.Label, name)
 	}
+	require.Less(t, <-sent, endless, "it is hung up on")
 	s.server.Close()
+	_ = sink.Deliver(t.Context(), batch) // perhaps by a connection that was kept, and is reset
 	failure := requireFailed(t, batch, sink.Deliver(t.Context(), batch))
 	require.False(t, failure.Permanent)
 	require.Equal(t, "connection refused", failure.Label)
