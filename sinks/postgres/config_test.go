@@ -46,6 +46,7 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 		{"postgres://deliverer:" + secret + "@h:port/d", "", "url", "is not a URL"},
 		{good + "?sslmode=strict", "", "url", "sslmode is invalid"},
 		{good + "?sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "", "url", "/nowhere/ca.pem"},
+		{good + "?default_query_exec_mode=simple_protocol", "", "url", "write exec"},
 		{good + "?pool_max_conns=none", "", "url", "pool_max_conns"},
 		{good + "?connect_timeout=" + secret, "", "url", "connect_timeout"},
 		{"host=h user=deliverer password=" + secret + " sslmode=strict", "", "url", "sslmode is invalid"},

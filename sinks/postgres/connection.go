@@ -3,7 +3,9 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -12,32 +14,44 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// connection reads the URL of a database. Its errors show none of it but a mistaken scheme and what
+// connection reads dsn, the URL of a database. Its errors show none of it but a mistaken scheme and what
 // names no secret.
-func connection(address string) (*pgxpool.Config, error) {
-	if address == "" {
+func connection(dsn string) (*pgxpool.Config, error) {
+	if dsn == "" {
 		return nil, errors.New("is missing: name the database, such as postgres://consign:PASSWORD@db.example.com/security")
 	}
-	scheme, _, isURL := strings.Cut(address, "://")
+	scheme, _, isURL := strings.Cut(dsn, "://")
 	switch {
 	case isURL && scheme != "postgres" && scheme != "postgresql":
 		if strings.ContainsAny(scheme, " =:@/") {
 			return nil, errors.New("has no scheme: begin it with postgres://")
 		}
 		return nil, fmt.Errorf("unknown scheme %q: begin it with postgres://", scheme)
-	case !isURL && !strings.Contains(address, "="):
+	case !isURL && !strings.Contains(dsn, "="):
 		return nil, errors.New("has no scheme: begin it with postgres://")
 	case isURL:
-		if _, err := url.Parse(address); err != nil {
+		if _, err := url.Parse(dsn); err != nil {
 			return nil, errors.New("is not a URL: look for blanks, a port that is no number, and characters of the password that have to be percent-encoded, such as / ? # and %")
 		}
 	}
-	settings, err := pgxpool.ParseConfig(address)
+	settings, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be used: %s", reason(err, address))
+		return nil, fmt.Errorf("cannot be used: %s", reason(err, dsn))
+	}
+	if settings.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
+		// Its server cannot tell of which row it refuses a NUL character, and all would wait for that one.
+		return nil, errors.New("sets default_query_exec_mode=simple_protocol: write exec, which poolers take as well")
 	}
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName(settings.ConnConfig)
 	return settings, nil
+}
+
+// address is where a database is, for messages: the first, if there are several.
+func address(c *pgx.ConnConfig) string {
+	if strings.HasPrefix(c.Host, "/") { // the directory of a Unix socket
+		return c.Host
+	}
+	return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
 }
 
 // applicationName is what pg_stat_activity calls the connections.
@@ -49,19 +63,19 @@ func applicationName(c *pgx.ConnConfig) string {
 }
 
 // reason is what the driver finds wrong, without the connection string that it begins with.
-func reason(err error, address string) string {
+func reason(err error, dsn string) string {
 	text := err.Error()
 	if _, found := errors.AsType[*pgconn.ParseConfigError](err); found {
 		if at := strings.LastIndex(text, "`: "); at >= 0 {
 			text = text[at+len("`: "):]
 		}
 	}
-	return hider(address, nil)(text)
+	return hider(dsn, nil)(text)
 }
 
 // hider returns a function that takes the URL, its user name and its password out of a text.
-func hider(address string, c *pgx.ConnConfig) func(string) string {
-	pieces := []string{address}
+func hider(dsn string, c *pgx.ConnConfig) func(string) string {
+	pieces := []string{dsn}
 	add := func(user, password string) {
 		if user != "" {
 			pieces = append(pieces, `"`+user+`"`, "'"+user+"'", "user="+user)
@@ -70,7 +84,7 @@ func hider(address string, c *pgx.ConnConfig) func(string) string {
 			pieces = append(pieces, password, url.QueryEscape(password), url.PathEscape(password))
 		}
 	}
-	if target, err := url.Parse(address); err == nil && target.User != nil {
+	if target, err := url.Parse(dsn); err == nil && target.User != nil {
 		password, _ := target.User.Password()
 		add(target.User.Username(), password)
 	}

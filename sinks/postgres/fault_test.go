@@ -30,7 +30,7 @@ func TestOpen_DatabaseThatIsAway_StartsAllTheSameAndDeliversOnceItIsThere(t *tes
 	batch := sinktest.Deliveries("away", 3)
 	failure := a.requireFailed(t, batch, sink.Deliver(t.Context(), batch))
 	require.Equal(t, "connection refused", failure.Label)
-	require.Contains(t, failure.Message, " at 127.0.0.1: connect: ")
+	require.Contains(t, failure.Message, fmt.Sprintf(" at 127.0.0.1:%d: connect: ", s.port))
 
 	require.NoError(t, s.start())
 	requireNone(t, sink.Deliver(t.Context(), batch))

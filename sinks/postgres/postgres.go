@@ -26,7 +26,7 @@
 //
 // It may have more columns, with defaults. The column data is json, or text, and not jsonb, which
 // changes key order, duplicate keys and numbers, and refuses \u0000. For an index of what is inside,
-// add one on an expression, such as ((data->>'rule')).
+// add one on an expression, such as ((data->>'rule')). PostgreSQL 11 and later will do.
 //
 // The user of the URL needs INSERT, and SELECT on delivery_id; to create the table, CREATE on its schema.
 //
@@ -76,8 +76,9 @@ func Kind() config.Kind {
 type Config struct {
 	// URL of the database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, with parameters as psql takes
 	// them, such as sslmode=verify-full or target_session_attrs=read-write, and pool_max_conns for the
-	// most connections of this worker (default 4, or the number of processors if that is more). What it
-	// leaves out comes from PGHOST and its like, as for psql. It is never shown. Required.
+	// most connections of this worker (default 4, or the number of processors if that is more). Behind a
+	// PgBouncer before 1.21 it needs default_query_exec_mode=exec. What it leaves out comes from PGHOST
+	// and its like, as for psql. It is never shown. Required.
 	URL config.Secret `yaml:"url"`
 	// Table to insert into, as NAME or SCHEMA.NAME, in the spelling that the database has: capital
 	// letters count. Default consign_results.
@@ -164,7 +165,7 @@ func New(c Config) (*Sink, error) {
 	}
 	return &Sink{
 		pool: pool, table: table, insert: insertInto(table), create: *c.Create, hide: hide,
-		where: fmt.Sprintf("insert into %s of database %q at %s", c.Table, settings.ConnConfig.Database, settings.ConnConfig.Host),
+		where: fmt.Sprintf("insert into %s of database %q at %s", c.Table, settings.ConnConfig.Database, address(settings.ConnConfig)),
 	}, nil
 }
 

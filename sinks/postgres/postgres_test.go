@@ -137,6 +137,22 @@ func TestDeliver_TheDeepestData_IsTakenOrParkedAlone(t *testing.T) {
 	}
 }
 
+// As behind poolers that keep no prepared statements.
+func TestDeliver_WithoutPreparedStatements_DeliversTheSame(t *testing.T) {
+	t.Parallel()
+	a := database(t).account(t)
+	a.url += "&default_query_exec_mode=exec"
+	sink := a.open(t)
+	batch := sinktest.Deliveries("pooled", 3)
+	batch[0].Result.Subject, batch[0].Result.Time = "", time.Time{}
+	batch[1].Result.Subject = "with a \x00 in it"
+	errs := sink.Deliver(t.Context(), batch)
+	require.NoError(t, errs[0])
+	require.Equal(t, "postgres 22021", sinks.Classify(errs[1]).Label)
+	require.NoError(t, errs[2])
+	require.Len(t, a.received(t), 2)
+}
+
 func TestDeliver_ColumnOfText_HoldsTheSameBytes(t *testing.T) {
 	t.Parallel()
 	a := database(t).account(t)

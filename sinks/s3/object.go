@@ -87,9 +87,10 @@ func key(prefix string, batch []sinks.Delivery) string {
 		ids[i] = d.ID
 	}
 	slices.Sort(ids)
+	first := slices.MinFunc(batch, func(a, b sinks.Delivery) int { return a.First.Compare(b.First) }).First
 	hash := sha256.New()
 	for _, id := range ids {
 		hash.Write([]byte(id + "\n"))
 	}
-	return prefix + batch[0].First.UTC().Format("2006/01/02/") + hex.EncodeToString(hash.Sum(nil))[:32]
+	return prefix + first.UTC().Format("2006/01/02/") + hex.EncodeToString(hash.Sum(nil))[:32]
 }

@@ -28,7 +28,7 @@
 //
 //	PREFIX/2026/11/25/HASH.ndjson.gz
 //
-// with the day, in UTC, on which the delivery of its first result began, and a hash of the delivery
+// with the day, in UTC, on which the first delivery in it began, and a hash of the delivery
 // ids in it. A batch that is tried again has the same key, and overwrites itself. A batch of which some
 // are delivered and others join has another key, and so has a replay on another day: then a result is
 // in two objects, and readers drop the second by its delivery id.

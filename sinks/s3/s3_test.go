@@ -45,7 +45,9 @@ func TestDeliver_ABatch_IsOneObjectAsDocumented(t *testing.T) {
 		s := newStore(t, (*httptest.Server).Start)
 		sink := s.open(t, func(c *s3.Config) { c.Compression = compression })
 		batch := sinktest.Deliveries("batch", 3)
-		batch[0].First = time.Date(2026, 11, 25, 23, 30, 0, 0, time.FixedZone("", -2*60*60))
+		for i := range batch { // the last is the earliest, and in UTC it is the next day
+			batch[i].First = time.Date(2026, 11, 25, 23, 30-i, 0, 0, time.FixedZone("", -2*60*60)).Add(time.Duration(2-i) * 24 * time.Hour)
+		}
 
 		requireNone(t, sink.Deliver(t.Context(), batch))
 
