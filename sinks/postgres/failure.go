@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -72,9 +73,16 @@ func (s *Sink) failed(ctx context.Context, err error) error {
 	}
 	// The text around a failure to connect holds the user's name.
 	if connect, found := errors.AsType[*pgconn.ConnectError](err); found {
-		err = fmt.Errorf("connect: %w", errors.Unwrap(connect))
+		cause := errors.Unwrap(connect)
+		return &hiddenError{text: s.where + ": connect: " + s.hide(oneLine(cause.Error())), err: cause}
 	}
-	return &hiddenError{text: s.hide(fmt.Sprintf("%s: %s", s.where, err)), err: err}
+	return &hiddenError{text: s.where + ": " + s.hide(err.Error()), err: err}
+}
+
+// oneLine is a text of several attempts to connect, with TLS and without for one, as one line that
+// repeats none.
+func oneLine(text string) string {
+	return strings.Join(slices.Compact(strings.Split(text, "\n")), "; ")
 }
 
 // refused says what the server said, by its code.

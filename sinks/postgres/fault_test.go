@@ -25,12 +25,14 @@ func TestOpen_DatabaseThatIsAway_StartsAllTheSameAndDeliversOnceItIsThere(t *tes
 	s := own(t)
 	a := s.account(t)
 	require.NoError(t, s.stop(syscall.SIGINT))
+	a.url = strings.Replace(a.url, "sslmode=disable", "sslmode=prefer", 1) // which is two tries
 
 	sink := a.open(t)
 	batch := sinktest.Deliveries("away", 3)
 	failure := a.requireFailed(t, batch, sink.Deliver(t.Context(), batch))
 	require.Equal(t, "connection refused", failure.Label)
 	require.Contains(t, failure.Message, fmt.Sprintf(" at 127.0.0.1:%d: connect: ", s.port))
+	require.Equal(t, 1, strings.Count(failure.Message, "refused"), failure.Message)
 
 	require.NoError(t, s.start())
 	requireNone(t, sink.Deliver(t.Context(), batch))
