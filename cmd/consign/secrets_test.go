@@ -86,7 +86,7 @@ func parrot(t *testing.T) *httptest.Server {
 		authorization := r.Header.Get("Authorization") + r.Header.Get("Proxy-Authorization")
 		_, password, _ := r.BasicAuth()
 		said := fmt.Sprintf("%s %s %s", authorization, r.Header.Get("X-Basic"), r.URL)
-		switch how := strings.Split(r.URL.Path, "/")[1]; how {
+		switch how := strings.Split(r.URL.Path+"/", "/")[1]; how {
 		case "healthy":
 		case "redirect":
 			w.Header().Set("Location", "https://"+strings.TrimPrefix(authorization, "Bearer ")+".example/"+r.URL.String())
@@ -133,6 +133,10 @@ func TestSecrets_GivenAnywhere_AreFoundNowhere(t *testing.T) {
 	t.Setenv("PLANTED_PATH", secrets.plant("path")+"?key="+secrets.plant("query"))
 	t.Setenv("PLANTED_DIRECTORY", directory)
 	t.Setenv("PLANTED_DSN", "postgres://u:"+secrets.plant("connection string")+"@db/x")
+	t.Setenv("PLANTED_VALUE", secrets.plant("value of a template"))
+	t.Setenv("PLANTED_CLIENT", secrets.plant("client secret"))
+	secrets["ed25519 key"] = base64.StdEncoding.EncodeToString(random(32))
+	t.Setenv("PLANTED_SEED", secrets["ed25519 key"])
 	t.Setenv("PLANTED_ACKS", secrets.plant("secret of acks"))
 	t.Setenv("TEMPORAL_API_KEY", secrets.plant("API key"))
 	t.Setenv("TEMPORAL_TLS", "false") // so that commands reach the server here all the same
@@ -147,6 +151,13 @@ func TestSecrets_GivenAnywhere_AreFoundNowhere(t *testing.T) {
 		fmt.Fprintf(&file, "  %s:\n    webhook:\n      url: \"%s/%s/${PLANTED_PATH}\"\n      secret: {file: %s}\n      headers: {Authorization: \"Bearer ${PLANTED_TOKEN}\", X-Basic: \"Basic ${PLANTED_BASIC}\", X-File: {file: %s}, X-Literal: %s, X-DSN: \"${PLANTED_DSN}\"}\n",
 			name, address, name, keyFile, tokenFile, secrets.plant("literal header of "+name))
 	}
+	fmt.Fprintf(&file, `  password:
+    webhook: {url: "%[1]s/echo/", auth: {basic: {username: me, password: %[2]s}}, values: {key: "${PLANTED_VALUE}"}, headers: {X-Basic: "{{ .values.key }}"}, body: "{{ json .raw }}"}
+  tokens:
+    webhook: {url: "%[1]s/echo/", auth: {oauth2: {token_url: "%[1]s/echo/${PLANTED_PATH}", client_id: me, client_secret: "${PLANTED_CLIENT}", parameters: {key: %[3]s}}}}
+  tunnelled:
+    webhook: {url: "http://127.0.0.1:1/${PLANTED_PATH}", proxy: "%[4]s", auth: {bearer: "${PLANTED_TOKEN}"}, secret: "whsk_${PLANTED_SEED}", secrets: [{file: %[5]s}]}
+`, receiver.URL, secrets.plant("literal password"), secrets.plant("literal parameter"), strings.Replace(receiver.URL, "http://", "http://me:"+secrets.plant("password of a proxy of its own")+"@", 1), keyFile)
 	config := file.String()
 	p := places{}
 	say := func(name string, s said) said {
@@ -184,8 +195,8 @@ func TestSecrets_GivenAnywhere_AreFoundNowhere(t *testing.T) {
 				letters = append(letters, entry.ID)
 			}
 		}
-		return len(letters) >= 19
-	}, patience, 50*time.Millisecond, "nine sinks park twice, and the file once")
+		return len(letters) >= 25
+	}, patience, 50*time.Millisecond, "twelve sinks park twice, and the file once")
 	say("dead letters", u.run(t, "", "dead-letters", "list"))
 	for _, letter := range letters {
 		say("dead letters", u.run(t, "", "dead-letters", "show", letter))
@@ -244,6 +255,10 @@ func checkConfigurations(t *testing.T, p places, secrets planted, config string)
 		"{url: https://x, secret: \"whsk_${PLANTED_TOKEN}\"}", "{url: https://x, secret: [" + literal + "]}", "{url: https://x, secret: {file: /nowhere/${PLANTED_TOKEN}}}", "{url: https://x, secrt: " + literal + "}",
 		"{url: https://x, headers: Bearer " + literal + "}", "{url: https://x, headers: {Authorization: [" + literal + "]}}", "{url: https://x, headers: {Authorization: \"" + literal + "\\n\"}}",
 		"{url: https://x, headers: {Host: " + literal + "}}", "{url: https://x, headers: \"${PLANTED_TOKEN}\"}", "\"${PLANTED_DSN}\"", "{url: https://x, secret: *" + "unknown}", "{url: [https://x/" + literal + "]}",
+		"{url: https://x, body: \"{{ ${PLANTED_TOKEN}\"}", "{url: \"https://x/{{ ${PLANTED_TOKEN} }}\"}", "{url: https://x, headers: {X-A: \"{{ " + literal + " }}\"}}", "{url: https://x, body: \"{{ .data }}\", samples: [" + literal + "]}",
+		"{url: https://x, auth: {bearer: \"" + literal + " x\"}}", "{url: https://x, auth: {oauth2: {token_url: \"https://x/%zz${PLANTED_TOKEN}\", client_id: x}}}", "{url: https://x, proxy: \"ftp://me:" + literal + "@x\"}",
+		"{url: https://x, secrets: [" + literal + "]}", "{url: https://x, secret: \"whsk_${PLANTED_SEED}!\"}", "{url: https://x, egress: \"${PLANTED_TOKEN}\"}", "{url: https://x, tls: {min_version: \"${PLANTED_TOKEN}\"}}", "{url: https://x, method: \"${PLANTED_TOKEN}\"}",
+		"{url: https://x, secret: \"${PLANTED_TOKEN}\", signing: {scheme: custom, signature_header: X, value_format: \"{${PLANTED_TOKEN}}\"}}",
 	} {
 		path := write(t, "consign.yaml", "sinks:\n  hook:\n    webhook: "+mistake+"\n")
 		for _, args := range [][]string{{"config", "check"}, {"config", "check", "--json"}, {"worker"}} {
