@@ -49,10 +49,19 @@ type receiver struct {
 // receive starts a receiver that gives these answers, and 200 without one.
 func receive(t *testing.T, answer func(http.ResponseWriter, *http.Request, consign.Result)) *receiver {
 	t.Helper()
+	r := newReceiver(t, answer)
+	r.Start()
+	t.Cleanup(r.Close)
+	return r
+}
+
+// newReceiver returns one that is yet to be started.
+func newReceiver(t *testing.T, answer func(http.ResponseWriter, *http.Request, consign.Result)) *receiver {
+	t.Helper()
 	verifier, err := standardwebhooks.NewWebhook(key)
 	require.NoError(t, err)
 	r := &receiver{answer: answer}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	r.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
 			return
@@ -81,7 +90,6 @@ func receive(t *testing.T, answer func(http.ResponseWriter, *http.Request, consi
 			r.taken = append(r.taken, sinktest.Received{DeliveryID: req.Header.Get("webhook-id"), Result: result})
 		}
 	}))
-	t.Cleanup(r.Close)
 	return r
 }
 

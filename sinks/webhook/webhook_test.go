@@ -1,8 +1,12 @@
 package webhook
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,47 +16,98 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/sinktest"
 )
 
 func TestSink(t *testing.T) {
 	sinktest.Run(t, sinktest.Subject{Open: func(t *testing.T) sinktest.Instance {
-		var mode atomic.Int64 // the status to answer with; 0: never
-		var unwanted atomic.Value
-		var healed sync.WaitGroup
-		mode.Store(http.StatusOK)
-		r := receive(t, func(w http.ResponseWriter, _ *http.Request, result consign.Result) {
-			status := int(mode.Load())
-			switch {
-			case status == 0:
-				healed.Wait()
-				w.WriteHeader(http.StatusGone)
-			case result.ID == unwanted.Load():
-				w.WriteHeader(http.StatusServiceUnavailable)
-			default:
-				w.WriteHeader(status)
-			}
-		})
-		return sinktest.Instance{
-			Sink: open(t, r.address()),
-			Received: func() []sinktest.Received {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				return slices.Clone(r.taken)
-			},
-			Break:        func() { mode.Store(http.StatusInternalServerError) },
-			BreakForGood: func() { mode.Store(http.StatusBadRequest) },
-			Hang:         func() { healed.Add(1); mode.Store(0) },
-			Heal: func() {
-				if mode.Swap(http.StatusOK) == 0 {
-					healed.Done()
-				}
-			},
-			Refuse:  func(id string) { unwanted.Store(id) },
-			Secrets: []string{password, bearer, key},
-		}
+		c := newCounterpart(t)
+		c.Start()
+		t.Cleanup(c.Close)
+		return c.instance(open(t, c.address()))
 	}})
+}
+
+// Everything that can be between a result and its receiver: a template, two secrets, a token, a client
+// certificate, a proxy and the guard.
+func TestSink_EverythingOn(t *testing.T) {
+	sinktest.Run(t, sinktest.Subject{Open: func(t *testing.T) sinktest.Instance {
+		ca, dir, c := newAuthority(t), t.TempDir(), newCounterpart(t)
+		clients := x509.NewCertPool()
+		clients.AddCert(ca.cert)
+		c.EnableHTTP2 = true
+		c.TLS = &tls.Config{
+			Certificates: []tls.Certificate{ca.sign(t, "hooks.test", soonOver())}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients,
+		}
+		c.StartTLS()
+		t.Cleanup(c.Close)
+		proxy := &relay{receiver: c.Listener.Addr().String()}
+		proxy.start(t, listen(t), proxy.http)
+		cert, private := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+		write(t, ca.sign(t, "consign", soonOver()), cert, private)
+		sink := build(t, Config{
+			URL: "https://hooks.test/services/" + password, Body: "{{ json .result }}", Egress: GuardStrict,
+			Headers: map[string]config.Secret{"X-Id": config.NewSecret("{{ .delivery_id }}")},
+			Secret:  config.NewSecret("whsk_" + seed), Secrets: []config.Secret{config.NewSecret(key)},
+			Auth:  Auth{Bearer: config.NewSecret(bearer)},
+			TLS:   TLS{CA: ca.path, Cert: cert, Key: private},
+			Proxy: config.NewSecret("http://" + proxy.address),
+		})
+		leadsTo := &atomic.Value{}
+		leadsTo.Store(netip.MustParseAddr("203.0.114.7"))
+		resolving(t, sink, leadsTo)
+		return c.instance(sink)
+	}})
+}
+
+// counterpart is a receiver that fails as the suite wants it to.
+type counterpart struct {
+	*receiver
+	mode     atomic.Int64 // the status to answer with; 0: never
+	unwanted atomic.Value
+	healed   sync.WaitGroup
+}
+
+func newCounterpart(t *testing.T) *counterpart {
+	t.Helper()
+	c := &counterpart{}
+	c.mode.Store(http.StatusOK)
+	c.receiver = newReceiver(t, func(w http.ResponseWriter, _ *http.Request, result consign.Result) {
+		status := int(c.mode.Load())
+		switch {
+		case status == 0:
+			c.healed.Wait()
+			w.WriteHeader(http.StatusGone)
+		case result.ID == c.unwanted.Load():
+			w.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			w.WriteHeader(status)
+		}
+	})
+	return c
+}
+
+func (c *counterpart) instance(sink *Sink) sinktest.Instance {
+	return sinktest.Instance{
+		Sink: sink,
+		Received: func() []sinktest.Received {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return slices.Clone(c.taken)
+		},
+		Break:        func() { c.mode.Store(http.StatusInternalServerError) },
+		BreakForGood: func() { c.mode.Store(http.StatusBadRequest) },
+		Hang:         func() { c.healed.Add(1); c.mode.Store(0) },
+		Heal: func() {
+			if c.mode.Swap(http.StatusOK) == 0 {
+				c.healed.Done()
+			}
+		},
+		Refuse:  func(id string) { c.unwanted.Store(id) },
+		Secrets: []string{password, bearer, key, seed},
+	}
 }
 
 func TestDeliver_OneResult_IsASignedPostOfTheEnvelope(t *testing.T) {
