@@ -39,12 +39,16 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	a.Log.Info("ack failed", zap.String("result", in.Ack.Source+"/"+in.Ack.ID), zap.String("cause", failure.Message))
 	info := activity.GetInfo(ctx)
 	attempt := int(info.Attempt)
+	made := attempt
+	if !info.IsLocalActivity {
+		made++ // the inline try came before
+	}
 	if failure.Permanent || !info.IsLocalActivity && attempt >= *a.Config.Acks.Retry.Max {
 		a.Metrics.acks.WithLabelValues(string(consign.AckFailed)).Inc()
 	}
 	return temporal.NewApplicationErrorWithOptions(failure.Message, failure.Label, temporal.ApplicationErrorOptions{
 		NonRetryable:   failure.Permanent,
-		NextRetryDelay: a.ackPolicy().next(attempt, failure.After),
+		NextRetryDelay: a.ackPolicy().next(made, failure.After),
 		Category:       temporal.ApplicationErrorCategoryBenign,
 	})
 }

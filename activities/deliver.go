@@ -108,6 +108,9 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	if gate == nil { // the task was put into another sink's queue
 		return skip(noSuchSink)
 	}
+	if in.Policy.TooOld(in.First, a.began(ctx, in.At)) {
+		return skip("older than max_age")
+	}
 	// The deadline is Temporal's. What it leaves after the sink's own timeout may go in waiting.
 	enter, cancel := context.WithDeadline(ctx, info.Deadline.Add(-in.Policy.whole(len(in.Batch))-time.Second))
 	defer cancel()
@@ -116,6 +119,7 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 		return skip("no free slot")
 	}
 	defer leave()
+	began := time.Now()
 	outcome, skipped := a.attempt(ctx, gate, in, in.Made+int(info.Attempt), 0)
 	if skipped != nil {
 		return skip(skipped.Error())
@@ -134,7 +138,9 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	}
 	hopeless := permanent == len(in.Batch)
 	if hopeless || permanent == 0 && len(outcome.Failures) == len(in.Batch) {
-		return Outcome{}, failure(ctx, outcome, hopeless)
+		// The workflow gives up what is too old. Temporal's retries would wait for it first.
+		late := in.Policy.TooOld(in.First, a.began(ctx, in.At).Add(time.Since(began)+outcome.After.Duration()))
+		return Outcome{}, failure(ctx, outcome, hopeless || late)
 	}
 	return outcome, nil
 }
@@ -177,15 +183,15 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 
 // failure is what a queued attempt that achieved nothing returns. It is never wrapped, since the
 // server reads only the outermost error.
-func failure(ctx context.Context, outcome Outcome, permanent bool) error {
+func failure(ctx context.Context, outcome Outcome, final bool) error {
 	last := outcome.Failures[len(outcome.Failures)-1]
 	options := temporal.ApplicationErrorOptions{
-		NonRetryable:   permanent,
+		NonRetryable:   final,
 		NextRetryDelay: outcome.After.Duration(),
 		Category:       temporal.ApplicationErrorCategoryBenign,
 	}
 	info := activity.GetInfo(ctx)
-	if permanent || info.RetryPolicy == nil || info.Attempt >= info.RetryPolicy.MaximumAttempts {
+	if final || info.RetryPolicy == nil || info.Attempt >= info.RetryPolicy.MaximumAttempts {
 		// The workflow sees the last failure alone. Earlier ones do without: Temporal replaces the
 		// failure of a pending attempt by one that says nothing when it is over 4 KiB.
 		options.Details = []any{outcome}

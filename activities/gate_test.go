@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 )
@@ -208,4 +209,17 @@ func TestPolicy_Next_KeepsToTheSinksWishWithinItsBound(t *testing.T) {
 		require.LessOrEqual(t, wait, 3*time.Second)
 	}
 	require.Equal(t, time.Millisecond, Policy{}.next(1, 0), "0 would mean the server's own backoff")
+}
+
+func TestPolicy_Next_FollowsTheSchedule_SpreadByItsJitter(t *testing.T) {
+	t.Parallel()
+	p := Policy{Schedule: []consign.Milliseconds{5000, 300_000, consign.Millis(14 * time.Hour)}, Backoff: 1000, MaxBackoff: 2000, MaxRetryAfter: 60_000}
+	for n, want := range map[int]time.Duration{0: 5 * time.Second, 1: 5 * time.Second, 2: 5 * time.Minute, 3: 14 * time.Hour, 9: 14 * time.Hour} {
+		require.Equal(t, want, p.next(n, 0), n)
+	}
+	require.Equal(t, time.Minute, p.next(3, time.Hour), "what the destination asks for counts more")
+	p.Jitter = 0.1
+	for range 1000 {
+		require.InDelta(t, 14*time.Hour, p.next(3, 0), float64(85*time.Minute))
+	}
 }

@@ -11,13 +11,17 @@ import (
 // Policy is what a workflow knows of a sink's settings. It is recorded in history, so that a later
 // edit of the configuration does not touch a running delivery.
 type Policy struct {
-	Timeout       consign.Milliseconds `json:"timeout_ms"`
-	RetryMax      int                  `json:"retry_max"`
-	Backoff       consign.Milliseconds `json:"backoff_ms"`
-	MaxBackoff    consign.Milliseconds `json:"max_backoff_ms"`
-	Jitter        float64              `json:"jitter,omitempty"`
-	MaxRetryAfter consign.Milliseconds `json:"max_retry_after_ms,omitempty"`
-	BatchMax      int                  `json:"batch_max"`
+	Timeout    consign.Milliseconds `json:"timeout_ms"`
+	RetryMax   int                  `json:"retry_max"`
+	Backoff    consign.Milliseconds `json:"backoff_ms"`
+	MaxBackoff consign.Milliseconds `json:"max_backoff_ms"`
+	// Schedule lists the wait before each retry, in place of Backoff and MaxBackoff.
+	Schedule      []consign.Milliseconds `json:"schedule_ms,omitempty"`
+	Jitter        float64                `json:"jitter,omitempty"`
+	MaxRetryAfter consign.Milliseconds   `json:"max_retry_after_ms,omitempty"`
+	// MaxAge is how long after its first attempt was due a leg is given up. 0: never.
+	MaxAge   consign.Milliseconds `json:"max_age_ms,omitempty"`
+	BatchMax int                  `json:"batch_max"`
 	// Inline allows the first attempt to be made as a local activity.
 	Inline bool `json:"inline"`
 	// BestEffort is on_full: drop.
@@ -28,12 +32,13 @@ func policyOf(s config.Sink) Policy {
 	p := retries(s.Timeout, s.Retry)
 	p.BatchMax = s.BatchMax
 	p.Inline = *s.Inline && s.RateLimit == "" // which Temporal keeps in the sink's queue alone
+	p.MaxAge = consign.Millis(s.MaxAge)
 	p.BestEffort = s.OnFull == config.Drop
 	return p
 }
 
 func retries(timeout time.Duration, r config.Retry) Policy {
-	return Policy{
+	p := Policy{
 		Timeout:       consign.Millis(timeout),
 		RetryMax:      *r.Max,
 		Backoff:       consign.Millis(r.Backoff),
@@ -41,6 +46,10 @@ func retries(timeout time.Duration, r config.Retry) Policy {
 		Jitter:        *r.Jitter,
 		MaxRetryAfter: consign.Millis(r.MaxRetryAfter),
 	}
+	for _, wait := range r.Schedule {
+		p.Schedule = append(p.Schedule, consign.Millis(wait))
+	}
+	return p
 }
 
 // whole is the timeout of an attempt at that many results: the sink has Timeout for each BatchMax.
@@ -54,8 +63,17 @@ func (p Policy) whole(results int) time.Duration {
 // longestAttempt is more than any sink may take.
 const longestAttempt = 365 * 24 * time.Hour
 
-// Delay is the wait after the n-th failed attempt: Backoff doubled n-1 times, capped at MaxBackoff.
+// TooOld tells whether a leg that was due at first is older than MaxAge at that time.
+func (p Policy) TooOld(first, at time.Time) bool {
+	return p.MaxAge > 0 && at.Sub(first) > p.MaxAge.Duration()
+}
+
+// Delay is the wait after the n-th failed attempt: that of Schedule, the last one for all beyond it; else
+// Backoff doubled n-1 times, capped at MaxBackoff.
 func (p Policy) Delay(n int) time.Duration {
+	if count := len(p.Schedule); count > 0 {
+		return p.Schedule[min(max(n, 1), count)-1].Duration()
+	}
 	delay, limit := p.Backoff.Duration(), p.MaxBackoff.Duration()
 	for ; n > 1 && delay < limit; n-- {
 		delay *= 2

@@ -55,6 +55,10 @@ type Delivery struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// Retry says how often and how soon to try again.
 	Retry Retry `yaml:"retry"`
+	// MaxAge is how old a delivery may become, counted from when the result was submitted, whatever holds it
+	// up; a replay counts anew. An older one is not worth its while: it is parked as "expired", and already
+	// when its next attempt would come too late. Default 0s, which is no limit.
+	MaxAge time.Duration `yaml:"max_age"`
 	// Concurrency is the most attempts under way at once in each worker. Default 16.
 	Concurrency int `yaml:"concurrency"`
 	// BatchMax is the most results of one consignment that are handed to the sink at once. It
@@ -94,6 +98,9 @@ type Retry struct {
 	Backoff time.Duration `yaml:"backoff"`
 	// MaxBackoff caps the wait. Default 5s, and 5m for kinds that cross a network.
 	MaxBackoff time.Duration `yaml:"max_backoff"`
+	// Schedule lists the wait before each retry, such as [5s, 5m, 30m, 2h, 5h, 10h, 14h]: as many retries as
+	// waits. It stands in place of max, backoff and max_backoff. Default: none.
+	Schedule []time.Duration `yaml:"schedule"`
 	// Jitter spreads each wait at random by this fraction of it, up and down: 0 to 1. Default 0.2.
 	Jitter *float64 `yaml:"jitter"`
 	// MaxRetryAfter caps the wait that a destination may ask for. Default 1h.

@@ -6,13 +6,14 @@ func (r *reader) external(d *Delivery, own layer) {
 		r.among(own)("inline", "an external sink has no inline attempt, its own worker makes them all: leave this out")
 	}
 	d.Inline = new(false)
-	for _, field := range []string{"concurrency", "circuit"} {
+	for field, message := range map[string]string{
+		"concurrency":    "has no effect: how many attempts an external sink has under way is for its own worker to say",
+		"circuit":        "has no effect: how many attempts an external sink has under way is for its own worker to say",
+		"retry.schedule": "says how often; how soon is for the external sink's own worker to say: it must ask for these waits, which it finds in policy.schedule_ms",
+	} {
 		if own.has(field) {
 			at, _ := own.node.find(field)
-			r.notes = append(r.notes, Problem{
-				File: r.file, Line: at.line, Column: at.column, Path: join(own.path, field),
-				Message: "has no effect: how many attempts an external sink has under way is for its own worker to say",
-			})
+			r.notes = append(r.notes, Problem{File: r.file, Line: at.line, Column: at.column, Path: join(own.path, field), Message: message})
 		}
 	}
 }

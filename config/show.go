@@ -162,7 +162,11 @@ func plain(v reflect.Value) string {
 
 func (e encoder) encodeStruct(v reflect.Value, path string) *node {
 	result := &node{shape: mapping}
+	retry, _ := reflect.TypeAssert[Retry](v)
 	for _, f := range fieldsOf(v.Type()) {
+		if retry.scheduled(f.name) {
+			continue
+		}
 		value := v.FieldByIndex(f.index)
 		below := join(path, f.name)
 		// What is empty says no more than its absence does. Numbers and truth values say it better.

@@ -103,6 +103,7 @@ func (d *Delivery) validate(report report) {
 }
 
 func (r *reader) checkRetry(retry *Retry, layers ...layer) {
+	r.checkSchedule(retry, layers)
 	retry.fit(written(layers...))
 	report := r.among(layers...)
 	retry.validate(report)

@@ -53,6 +53,7 @@ func (l *leg) attemptQueued(ctx workflow.Context, pending []int, budget int) (ou
 	}
 	options := queuedOptions(l.Leg, l.name, len(pending), budget)
 	options.Priority.PriorityKey = l.rank
+	l.limitAge(ctx, &options)
 	queued, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
 	defer cancel()
 	l.activity, l.cancel = options.ActivityID, cancel
@@ -64,5 +65,9 @@ func (l *leg) attemptQueued(ctx workflow.Context, pending []int, budget int) (ou
 	case temporal.IsCanceledError(err) && (ctx.Err() != nil || l.parkedBy != ""):
 		return outcome, true
 	}
-	return outcomeOf(err, pending, budget, l.before+l.made), false
+	outcome = outcomeOf(err, pending, budget, l.before+l.made)
+	if outOfTime(err) {
+		outcome = l.expireIn(outcome, err)
+	}
+	return outcome, false
 }

@@ -89,7 +89,7 @@ func (l *leg) run(ctx workflow.Context) {
 	}
 	pending, undecided := l.decided(pending)
 	outcome := activities.Outcome{Skipped: "the first attempt is queued"}
-	if len(pending) > 0 && l.inline && (l.Policy.Inline || l.Policy.BestEffort) {
+	if len(pending) > 0 && !l.tooOld(ctx, 0) && l.inline && (l.Policy.Inline || l.Policy.BestEffort) {
 		outcome = l.attemptInline(ctx, pending)
 	}
 	l.parkAll(ctx, undecided)
@@ -120,6 +120,10 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 	}
 	l.tried = true
 	for len(pending) > 0 && budget > 0 {
+		if l.tooOld(ctx, wait) {
+			l.expire(pending)
+			break
+		}
 		if !l.wait(ctx, wait) {
 			break
 		}
@@ -148,7 +152,7 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 		pending = l.settle(ctx, pending, outcome)
 		// A foreign worker may leave it out, and a lost one says nothing.
 		if wait = outcome.After.Duration(); wait <= 0 && len(pending) > 0 && workflow.GetVersion(ctx, alwaysWaits, workflow.DefaultVersion, 1) > workflow.DefaultVersion {
-			wait = max(l.Policy.Backoff.Duration(), time.Millisecond)
+			wait = l.patience()
 		}
 	}
 	switch {
