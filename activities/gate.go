@@ -203,7 +203,7 @@ func (g *Gate) deliver(ctx context.Context, t try) ([]error, error) {
 	}
 	errs := make([]error, 0, len(t.batch))
 	for start := 0; start < len(t.batch); start += t.batchMax {
-		errs = append(errs, g.part(ctx, t.batch[start:min(start+t.batchMax, len(t.batch))], t.timeout)...)
+		errs = append(errs, g.classed(g.part(ctx, t.batch[start:min(start+t.batchMax, len(t.batch))], t.timeout))...)
 	}
 	g.metrics.inflight.WithLabelValues(g.Name()).Dec()
 	took := time.Since(began)
@@ -234,6 +234,24 @@ func (g *Gate) part(ctx context.Context, part []sinks.Delivery, timeout time.Dur
 		}
 	}
 	return reports
+}
+
+// classed has failures count as the sink's settings class them.
+func (g *Gate) classed(errs []error) []error {
+	for i, err := range errs {
+		if err == nil || errors.Is(err, errBrokenOff) {
+			continue
+		}
+		failure := sinks.Classify(err)
+		switch g.settings.Class(failure.Code, failure.Message) {
+		case config.Permanent:
+			errs[i] = sinks.Permanent(err)
+		case config.Transient:
+			errs[i] = sinks.Transient(err)
+		case config.Unclassed:
+		}
+	}
+	return errs
 }
 
 // call hands one batch to the sink and returns a report for each of its results, whatever the sink

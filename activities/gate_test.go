@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/stdout"
 )
 
 // answering is a sink that says the same to everything.
@@ -222,4 +224,36 @@ func TestPolicy_Next_FollowsTheSchedule_SpreadByItsJitter(t *testing.T) {
 	for range 1000 {
 		require.InDelta(t, 14*time.Hour, p.next(3, 0), float64(85*time.Minute))
 	}
+}
+
+func TestGate_Classes_OverruleWhatTheSinkSays(t *testing.T) {
+	t.Parallel()
+	answer := &answering{}
+	c, err := config.Parse("test.yaml", []byte("sinks: {one: {stdout: {}, permanent: [500-599, /invalid_auth/], transient: [409, 503], circuit: {failures: 2}}}"), []config.Kind{stdout.Kind()}, os.LookupEnv)
+	require.NoError(t, err)
+	g := NewGate(c.Sinks[0], answer, NewMetrics(prometheus.NewRegistry()))
+	labelled := func(text string, status int) error { return sinks.Label(errors.New(text), fmt.Sprint("http ", status)) }
+	for name, test := range map[string]struct {
+		err       error
+		permanent bool
+	}{
+		"transient, said to be for good":  {labelled("broken", 500), true},
+		"for good, said to heal":          {sinks.Permanent(labelled("conflict", 409)), false},
+		"a status in a range":             {sinks.RetryAfter(labelled("busy", 503), 0), false},
+		"an answer in the text":           {labelled("answered 503: invalid_auth", 503), true},
+		"for good, of which nothing says": {sinks.Permanent(labelled("no", 404)), true},
+		"without a status":                {errors.New("reset"), false},
+	} {
+		answer.err = test.err
+		reports, err := g.deliver(t.Context(), try{batch: []sinks.Delivery{{ID: "a"}}, batchMax: 64, timeout: time.Minute})
+		require.NoError(t, err)
+		require.Equal(t, test.permanent, sinks.Classify(reports[0]).Permanent, name)
+		answer.err = nil
+		require.NoError(t, g.once(), "so that the circuit stays closed")
+	}
+	answer.err = labelled("broken", 500)
+	for range 5 {
+		require.Error(t, g.once())
+	}
+	require.NotErrorIs(t, g.once(), errCircuitOpen, "refusals for good are a sign of life")
 }

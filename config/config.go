@@ -59,6 +59,13 @@ type Delivery struct {
 	// up; a replay counts anew. An older one is not worth its while: it is parked as "expired", and already
 	// when its next attempt would come too late. Default 0s, which is no limit.
 	MaxAge time.Duration `yaml:"max_age"`
+	// Permanent lists failures that no retry heals, which are parked at once, and Transient those that are
+	// tried again, whatever the kind says of them. An entry is a status (410), a range (400-499), or a
+	// pattern in the failure's text (/invalid_auth/, by https://golang.org/s/re2syntax). Where several fit,
+	// the narrowest decides: a pattern before a status, a status before a range, a smaller range before a
+	// larger one; among equals transient. Default: as the kind says.
+	Permanent []string `yaml:"permanent"`
+	Transient []string `yaml:"transient"`
 	// Concurrency is the most attempts under way at once in each worker. Default 16.
 	Concurrency int `yaml:"concurrency"`
 	// BatchMax is the most results of one consignment that are handed to the sink at once. It
@@ -86,6 +93,8 @@ type Delivery struct {
 
 	// when is When, compiled. Nil: every result.
 	when *condition
+	// rules are Permanent and Transient.
+	rules []rule
 }
 
 // Retry says how often and how soon a failed delivery is tried again.

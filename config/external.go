@@ -9,6 +9,8 @@ func (r *reader) external(d *Delivery, own layer) {
 	for field, message := range map[string]string{
 		"concurrency":    "has no effect: how many attempts an external sink has under way is for its own worker to say",
 		"circuit":        "has no effect: how many attempts an external sink has under way is for its own worker to say",
+		"permanent":      "has no effect: whether a failure may heal is for the external sink's own worker to say",
+		"transient":      "has no effect: whether a failure may heal is for the external sink's own worker to say",
 		"retry.schedule": "says how often; how soon is for the external sink's own worker to say: it must ask for these waits, which it finds in policy.schedule_ms",
 	} {
 		if own.has(field) {

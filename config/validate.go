@@ -63,6 +63,7 @@ func written(layers ...layer) func(field string) bool {
 func (r *reader) checkDelivery(d *Delivery, layers ...layer) {
 	r.noteBatchFlush(layers)
 	r.checkWhen(d, layers...)
+	r.checkClasses(d, layers...)
 	r.checkRetry(&d.Retry, layers...)
 	d.validate(r.among(layers...))
 }

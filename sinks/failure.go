@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,16 +28,16 @@ type Failure struct {
 	// Label is a short name of the cause, the same for failures of one sort: "http 503", "timeout".
 	// It is what dead letters are counted by.
 	Label string
+	// Code is the status that the destination answered with, 503 for one; 0: none is known. People class
+	// failures by it. It is the number at the end of the label.
+	Code int
 	// Permanent failures are not retried.
 	Permanent bool
-	// Gone means that the destination said it wants no more deliveries, of any result, until a person
-	// has looked at it. Such a failure is permanent too.
+	// Gone means that the destination said it wants no more deliveries, of any result, such as after
+	// 410 Gone: the sink is paused until a person has looked at it. Such a failure is permanent too.
 	Gone bool
 	// Busy means that the destination asked to be left alone for a while, by everyone.
 	Busy bool
-	// Gone means that nothing is to be sent to the destination any more, such as after 410 Gone: the sink
-	// is paused.
-	Gone bool
 	// After is how long to wait before the next try. 0: as the sink's retry settings say.
 	After time.Duration
 }
@@ -45,7 +46,7 @@ type failure struct {
 	err       error
 	label     string
 	permanent bool
-	gone      bool
+	transient bool
 	busy      bool
 	gone      bool
 	after     time.Duration
@@ -57,9 +58,8 @@ func (f *failure) Unwrap() error { return f.err }
 // Permanent marks an error that no retry will heal: the result is parked at once.
 func Permanent(err error) error { return &failure{err: err, permanent: true} }
 
-// Gone marks an error of a destination that said for good that it wants no more deliveries, as an HTTP
-// endpoint does with 410: permanent, and a reason to hold back everything else that is meant for it.
-func Gone(err error) error { return &failure{err: err, permanent: true, gone: true} }
+// Transient marks an error that a retry may heal, whatever the errors inside of it say.
+func Transient(err error) error { return &failure{err: err, transient: true} }
 
 // RetryAfter marks a transient error of a destination that asks to be left alone for d. With d = 0
 // the sink's own back-off decides.
@@ -67,11 +67,12 @@ func RetryAfter(err error, d time.Duration) error {
 	return &failure{err: err, busy: true, after: max(d, 0)}
 }
 
-// Gone marks an error of a destination that is there no more: the result is parked at once, and the sink
-// is paused until someone resumes it.
+// Gone marks an error of a destination that said for good that it wants no more deliveries, as an HTTP
+// endpoint does with 410: the result is parked at once, and the sink is paused until someone resumes it.
 func Gone(err error) error { return &failure{err: err, permanent: true, gone: true} }
 
-// Label gives an error a short name to be counted by, in place of the one that [Classify] finds.
+// Label gives an error a short name to be counted by, in place of the one that [Classify] finds. One
+// that ends in a number, such as "http 503" or "smtp 550", gives the failure that code.
 func Label(err error, label string) error { return &failure{err: err, label: label} }
 
 // Classify reads what err says about itself. Everything that does not say otherwise is transient.
@@ -80,29 +81,40 @@ func Classify(err error) Failure {
 		return Failure{}
 	}
 	result := Failure{Message: clip(err.Error())}
-	result.read(err)
+	result.read(err, false)
 	if result.Label == "" {
 		result.Label = label(err)
 	}
+	result.Code = code(result.Label)
 	return result
 }
 
-// read adds the marks in the tree of err, the outermost first.
-func (f *Failure) read(err error) {
+// code is the number that a label ends in; 0 if there is none.
+func code(label string) int {
+	number, err := strconv.ParseUint(label[strings.LastIndexByte(label, ' ')+1:], 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int(number)
+}
+
+// read adds the marks in the tree of err, the outermost first. Below one that says transient, none says
+// permanent.
+func (f *Failure) read(err error, transient bool) {
 	if mark, ok := err.(*failure); ok { //nolint:errorlint // The tree is walked here.
-		f.Permanent = f.Permanent || mark.permanent
-		f.Gone = f.Gone || mark.gone
+		transient = transient || mark.transient
+		f.Permanent = f.Permanent || mark.permanent && !transient
 		f.Busy = f.Busy || mark.busy
-		f.Gone = f.Gone || mark.gone
+		f.Gone = f.Gone || mark.gone && !transient
 		f.After = max(f.After, mark.after)
 		f.Label = cmp.Or(f.Label, mark.label)
 	}
 	switch wrapper := err.(type) { //nolint:errorlint // As above.
 	case interface{ Unwrap() error }:
-		f.read(wrapper.Unwrap())
+		f.read(wrapper.Unwrap(), transient)
 	case interface{ Unwrap() []error }:
 		for _, one := range wrapper.Unwrap() {
-			f.read(one)
+			f.read(one, transient)
 		}
 	}
 }

@@ -47,14 +47,14 @@ func TestClassify_Marks_AreFoundThroughWrappingAndInAnyOrder(t *testing.T) {
 		{"RetryAfter", sinks.RetryAfter(errCause, time.Minute), sinks.Failure{Message: "no such channel", Label: "error", Busy: true, After: time.Minute}},
 		{"RetryAfterUnknown", sinks.RetryAfter(errCause, 0), sinks.Failure{Message: "no such channel", Label: "error", Busy: true}},
 		{"RetryAfterThePast", sinks.RetryAfter(errCause, -time.Hour), sinks.Failure{Message: "no such channel", Label: "error", Busy: true}},
-		{"Label", sinks.Label(errCause, "http 404"), sinks.Failure{Message: "no such channel", Label: "http 404"}},
+		{"Label", sinks.Label(errCause, "http 404"), sinks.Failure{Message: "no such channel", Label: "http 404", Code: 404}},
 		{
 			"LabelledAndPermanent", sinks.Label(sinks.Permanent(errCause), "http 404"),
-			sinks.Failure{Message: "no such channel", Label: "http 404", Permanent: true},
+			sinks.Failure{Message: "no such channel", Label: "http 404", Code: 404, Permanent: true},
 		},
 		{
 			"PermanentAndLabelled", sinks.Permanent(sinks.Label(errCause, "http 404")),
-			sinks.Failure{Message: "no such channel", Label: "http 404", Permanent: true},
+			sinks.Failure{Message: "no such channel", Label: "http 404", Code: 404, Permanent: true},
 		},
 		{
 			"TheOuterLabel", sinks.Label(sinks.Label(errCause, "inner"), "outer"),
@@ -62,7 +62,7 @@ func TestClassify_Marks_AreFoundThroughWrappingAndInAnyOrder(t *testing.T) {
 		},
 		{
 			"Wrapped", fmt.Errorf("post: %w", sinks.Label(fmt.Errorf("answer: %w", sinks.RetryAfter(errCause, time.Second)), "http 429")),
-			sinks.Failure{Message: "post: answer: no such channel", Label: "http 429", Busy: true, After: time.Second},
+			sinks.Failure{Message: "post: answer: no such channel", Label: "http 429", Code: 429, Busy: true, After: time.Second},
 		},
 		{
 			"Joined", errors.Join(errors.New("first"), sinks.Permanent(errCause)),
@@ -70,7 +70,7 @@ func TestClassify_Marks_AreFoundThroughWrappingAndInAnyOrder(t *testing.T) {
 		},
 		{
 			"JoinedMarks", errors.Join(sinks.Label(errCause, "http 400"), sinks.Permanent(errCause)),
-			sinks.Failure{Message: "no such channel\nno such channel", Label: "http 400", Permanent: true},
+			sinks.Failure{Message: "no such channel\nno such channel", Label: "http 400", Code: 400, Permanent: true},
 		},
 		{
 			"TheLongerWaitInside", sinks.RetryAfter(sinks.RetryAfter(errCause, time.Minute), time.Second),
@@ -165,4 +165,21 @@ func closedPort(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	return listener.Addr().String()
+}
+
+func TestClassify_Transient_BeatsWhatIsInsideOfIt_AndNotWhatIsAround(t *testing.T) {
+	t.Parallel()
+	refused := sinks.Permanent(sinks.Label(errCause, "http 409"))
+	require.False(t, sinks.Classify(sinks.Transient(refused)).Permanent)
+	require.False(t, sinks.Classify(sinks.Transient(errors.Join(errCause, refused))).Permanent)
+	require.True(t, sinks.Classify(sinks.Permanent(sinks.Transient(errCause))).Permanent)
+	require.True(t, sinks.Classify(errors.Join(sinks.Transient(errCause), refused)).Permanent)
+	require.Equal(t, "http 409", sinks.Classify(sinks.Transient(refused)).Label)
+}
+
+func TestClassify_Code_IsTheNumberThatTheLabelEndsIn(t *testing.T) {
+	t.Parallel()
+	for label, want := range map[string]int{"http 503": 503, "smtp 550": 550, "410": 410, "timeout": 0, "http 503 busy": 0, "http -1": 0, "http 70000": 0, "": 0} {
+		require.Equal(t, want, sinks.Classify(sinks.Label(errCause, label)).Code, label)
+	}
 }
