@@ -59,12 +59,13 @@ type Delivery struct {
 	// up; a replay counts anew. An older one is not worth its while: it is parked as "expired", and already
 	// when its next attempt would come too late. Default 0s, which is no limit.
 	MaxAge time.Duration `yaml:"max_age"`
-	// Permanent lists failures that no retry heals, which are parked at once, and Transient those that are
-	// tried again, whatever the kind says of them. An entry is a status (410), a range (400-499), or a
+	// Permanent lists failures that no retry heals, which are parked at once, whatever the kind says of
+	// them; transient lists those that are tried again. An entry is a status (410), a range (400-499), or a
 	// pattern in the failure's text (/invalid_auth/, by https://golang.org/s/re2syntax). Where several fit,
 	// the narrowest decides: a pattern before a status, a status before a range, a smaller range before a
 	// larger one; among equals transient. Default: as the kind says.
 	Permanent []string `yaml:"permanent"`
+	// Transient lists failures that are tried again, whatever the kind says of them: see permanent.
 	Transient []string `yaml:"transient"`
 	// Concurrency is the most attempts under way at once in each worker. Default 16.
 	Concurrency int `yaml:"concurrency"`

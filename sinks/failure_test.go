@@ -42,7 +42,7 @@ func TestClassify_Marks_AreFoundThroughWrappingAndInAnyOrder(t *testing.T) {
 		{"Gone", sinks.Gone(errCause), sinks.Failure{Message: "no such channel", Label: "error", Permanent: true, Gone: true}},
 		{
 			"GoneAndLabelled", fmt.Errorf("post: %w", sinks.Gone(sinks.Label(errCause, "http 410"))),
-			sinks.Failure{Message: "post: no such channel", Label: "http 410", Permanent: true, Gone: true},
+			sinks.Failure{Message: "post: no such channel", Label: "http 410", Code: 410, Permanent: true, Gone: true},
 		},
 		{"RetryAfter", sinks.RetryAfter(errCause, time.Minute), sinks.Failure{Message: "no such channel", Label: "error", Busy: true, After: time.Minute}},
 		{"RetryAfterUnknown", sinks.RetryAfter(errCause, 0), sinks.Failure{Message: "no such channel", Label: "error", Busy: true}},
