@@ -61,16 +61,17 @@ func (c *Config) Validate(report func(field, problem string)) {
 }
 
 func checkBroker(broker string) error {
-	host, port := broker, ""
+	host := broker
 	if strings.Contains(broker, "://") || strings.ContainsAny(broker, "/@ ,") {
 		// The broker is not shown, as what stands before an @ may be a password.
 		return errors.New("is not HOST:PORT: leave out scheme and login, and make an item of each broker")
 	}
 	if strings.Contains(broker, ":") {
-		var err error
-		if host, port, err = net.SplitHostPort(broker); err != nil {
+		name, port, err := net.SplitHostPort(broker)
+		if err != nil {
 			return fmt.Errorf("%q is not HOST:PORT, with an IPv6 address in brackets", broker)
 		}
+		host = name
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 			return fmt.Errorf("%q has the port %q: ports are 1 to 65535", broker, port)
 		}
@@ -164,7 +165,6 @@ func (s *Sink) options() ([]kgo.Opt, error) {
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.RecordRetries(recordRetries),
 		kgo.RetryBackoffFn(pause),
-		kgo.UnknownTopicRetries(1),
 		kgo.DialTimeout(dialTimeout),
 		kgo.RequestTimeoutOverhead(answerTimeout),
 		kgo.MetadataMinAge(lookAgain),

@@ -17,11 +17,10 @@ import (
 // explain says what became of a record of so many bytes, and what to do. Only what is about the record
 // itself is permanent. What may be the connection's fault makes the next delivery look first.
 func (s *Sink) explain(ctx context.Context, topic string, size int, err error) error {
-	if errors.Is(err, errClosed) || errors.Is(err, kgo.ErrClientClosed) {
-		return fmt.Errorf("produce to %s: %w", topic, errClosed)
+	if errors.Is(err, kgo.ErrClientClosed) {
+		return fmt.Errorf("produce to %s: the sink is closed", topic)
 	}
-	var answered *kerr.Error
-	if errors.As(err, &answered) {
+	if answered, found := errors.AsType[*kerr.Error](err); found {
 		return refused(topic, s.settings, size, err, answered)
 	}
 	s.reached.Store(false)

@@ -136,8 +136,6 @@ func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(
 // everyone is the weight of a delivery that no other may run beside.
 const everyone = 1 << 30
 
-var errClosed = errors.New("the sink is closed")
-
 // Sink produces results to one topic, and incidents to another.
 type Sink struct {
 	settings Config
@@ -146,7 +144,6 @@ type Sink struct {
 	turn *semaphore.Weighted
 	// reached is true while there is no reason to doubt that a broker answers.
 	reached atomic.Bool
-	closed  atomic.Bool
 
 	mu sync.Mutex
 	// trouble is why the latest try to connect to a broker failed, if it did.
@@ -205,9 +202,6 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 // reach finds out whether any broker answers, if there is doubt. It fails sooner and says more than
 // records do.
 func (s *Sink) reach(ctx context.Context) error {
-	if s.closed.Load() {
-		return errClosed
-	}
 	if err := ctx.Err(); err != nil || s.reached.Load() {
 		return err
 	}
@@ -225,13 +219,13 @@ type answer struct {
 
 // produce fills in the errors of the records that have none yet.
 func (s *Sink) produce(ctx context.Context, records []*kgo.Record, errs []error) {
+	answered := make([]bool, len(records))
 	if err := s.turn.Acquire(ctx, 1); err != nil {
-		fill(records, errs, nil, err)
+		fill(errs, answered, err)
 		return
 	}
 	defer s.turn.Release(1)
 	answers, waiting := make(chan answer, len(records)), 0
-	answered := make([]bool, len(records))
 	for i, record := range records {
 		if errs[i] != nil {
 			continue
@@ -244,16 +238,16 @@ func (s *Sink) produce(ctx context.Context, records []*kgo.Record, errs []error)
 		case a := <-answers:
 			answered[a.index], errs[a.index] = true, a.err
 		case <-ctx.Done():
-			fill(records, errs, answered, ctx.Err())
+			fill(errs, answered, ctx.Err())
 			return
 		}
 	}
 }
 
 // fill gives err to each record without an error that is not answered.
-func fill(records []*kgo.Record, errs []error, answered []bool, err error) {
-	for i := range records {
-		if errs[i] == nil && (answered == nil || !answered[i]) {
+func fill(errs []error, answered []bool, err error) {
+	for i := range errs {
+		if errs[i] == nil && !answered[i] {
 			errs[i] = err
 		}
 	}
@@ -296,7 +290,6 @@ func (s *Sink) brokers() string { return strings.Join(s.settings.Brokers, ", ") 
 
 // Close closes the connections.
 func (s *Sink) Close(ctx context.Context) error {
-	s.closed.Store(true)
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)

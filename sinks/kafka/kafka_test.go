@@ -273,7 +273,7 @@ func TestDeliver_AnAnswerThatIsLost_IsAskedForAgainAndTheRecordStoredOnce(t *tes
 	for _, err := range deliver(t, sink, sinktest.Deliveries("unsure", 5)) {
 		require.NoError(t, err)
 	}
-	require.EqualValues(t, 1, fault.Hits())
+	require.Equal(t, 1, fault.Hits())
 	require.Len(t, c.records(t, topic), 6)
 }
 

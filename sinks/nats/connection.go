@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -49,9 +48,6 @@ type connection struct {
 	stream jetstream.JetStream
 	failed error
 
-	dialing context.Context
-	stop    context.CancelFunc
-
 	mu sync.Mutex
 	// trouble is why the latest try to connect failed.
 	trouble error
@@ -59,10 +55,8 @@ type connection struct {
 
 func newConnection(url string, options []nats.Option) *connection {
 	c := &connection{url: url, ready: make(chan struct{})}
-	c.dialing, c.stop = context.WithCancel(context.Background())
 	c.options = slices.Concat(options, []nats.Option{
 		nats.Name("consign"),
-		nats.SetCustomDialer(c),
 		nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1),
 		nats.IgnoreAuthErrorAbort(), // a person puts it right, and then it has to go on
@@ -77,12 +71,6 @@ func newConnection(url string, options []nats.Option) *connection {
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.refusals.tell(err) }),
 	})
 	return c
-}
-
-// Dial connects until close is called. It is what [nats.SetCustomDialer] asks for.
-func (c *connection) Dial(network, address string) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: nats.DefaultTimeout}
-	return dialer.DialContext(c.dialing, network, address)
 }
 
 func (c *connection) connect() {
@@ -168,20 +156,19 @@ func (c *connection) close(ctx context.Context) error {
 		c.failed = errClosed
 		close(c.ready)
 	})
-	c.stop()
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
 		<-c.ready
 		if c.conn != nil {
-			c.conn.Close() // waits for a write under way, writeTimeout at most
+			c.conn.Close() // waits for a write under way, writeTimeout at most, and for a server that is being dialled
 		}
 	}()
 	select {
 	case <-closed:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("the connection to %s is still being written to: %w", c.url, ctx.Err())
+		return fmt.Errorf("the connection to %s is still in use: %w", c.url, ctx.Err())
 	}
 }
 

@@ -278,7 +278,7 @@ func (p *proxy) pass(to, from net.Conn, counted bool) {
 // wait returns while nothing is held.
 func (p *proxy) wait() {
 	p.hold.RLock()
-	defer p.hold.RUnlock()
+	p.hold.RUnlock() //nolint:gocritic,staticcheck // to wait for it is all
 }
 
 func (p *proxy) pause() {
