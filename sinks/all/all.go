@@ -10,6 +10,7 @@ import (
 	"github.com/consign-dev/consign/sinks/postgres"
 	"github.com/consign-dev/consign/sinks/s3"
 	"github.com/consign-dev/consign/sinks/stdout"
+	"github.com/consign-dev/consign/sinks/unix"
 	"github.com/consign-dev/consign/sinks/webhook"
 )
 
@@ -18,6 +19,7 @@ func Kinds() []config.Kind {
 	return []config.Kind{
 		stdout.Kind(),
 		file.Kind(),
+		unix.Kind(),
 		webhook.Kind(),
 		postgres.Kind(),
 		s3.Kind(),

@@ -149,25 +149,15 @@ func New(settings Config) (*Sink, error) {
 // Deliver appends a batch. When ctx ends before its end is known, every result is reported as
 // failed, though they may still come to stand in the file.
 func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
-	lines, errs := s.encode(batch)
-	if len(lines) == 0 {
-		return errs
+	lines := s.format.Lines(batch)
+	if len(lines.Text) == 0 {
+		return lines.Report(0, nil)
 	}
-	a := &appendix{ctx: ctx, lines: lines, done: make(chan error, 1)}
-	err := s.submit(ctx, a)
-	if err == nil {
-		return errs
+	err := s.submit(ctx, &appendix{ctx: ctx, lines: lines.Text, done: make(chan error, 1)})
+	if err != nil {
+		err = fmt.Errorf("append to %s: %w", s.path, err)
 	}
-	err = fmt.Errorf("append to %s: %w", s.path, err)
-	if errs == nil {
-		return sinks.All(batch, err)
-	}
-	for i := range errs {
-		if errs[i] == nil {
-			errs[i] = err
-		}
-	}
-	return errs
+	return lines.Report(0, err)
 }
 
 func (s *Sink) submit(ctx context.Context, a *appendix) error {
@@ -205,20 +195,4 @@ func (s *Sink) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("close %s: an append is still under way: %w", s.path, ctx.Err())
 	}
-}
-
-// encode returns the batch, one result a line. A result that is no JSON gets an error at its index and no line.
-func (s *Sink) encode(batch []sinks.Delivery) (lines []byte, errs []error) {
-	for i, delivery := range batch {
-		line, err := s.format.Encode(delivery)
-		if err != nil {
-			if errs == nil {
-				errs = make([]error, len(batch))
-			}
-			errs[i] = sinks.Permanent(fmt.Errorf("encode result %s: %w", delivery.Result.ID, err))
-			continue
-		}
-		lines = append(append(lines, line...), '\n')
-	}
-	return lines, errs
 }

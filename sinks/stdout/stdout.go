@@ -123,27 +123,26 @@ func NewWriter(name string, writer io.Writer) *Sink {
 // Deliver prints a batch. When ctx ends during the write, every result is reported as failed,
 // though the stream may still take them.
 func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
-	lines, errs := encode(s.format, batch)
-	if lines.text.Len() == 0 {
-		return errs
+	lines := s.format.Lines(batch)
+	if len(lines.Text) == 0 {
+		return lines.Report(0, nil)
 	}
 	if err := s.take(ctx); err != nil {
-		return lines.report(batch, errs, outcome{err: fmt.Errorf("print to %s: %w", s.stream, err)})
+		return lines.Report(0, fmt.Errorf("print to %s: %w", s.stream, err))
 	}
 	// A reader that does not read can hold up a write for ever, hence a goroutine. There is at most
 	// one, since it has the turn.
 	result := make(chan outcome, 1)
 	go func() {
-		written := s.write(lines.text.Bytes())
+		written := s.write(lines.Text)
 		<-s.turn
 		result <- written
 	}()
 	select {
 	case written := <-result:
-		return lines.report(batch, errs, written)
+		return lines.Report(written.taken, written.err)
 	case <-ctx.Done():
-		err := fmt.Errorf("print to %s: it does not take what is written: %w", s.stream, ctx.Err())
-		return lines.report(batch, errs, outcome{err: err})
+		return lines.Report(0, fmt.Errorf("print to %s: it does not take what is written: %w", s.stream, ctx.Err()))
 	}
 }
 
