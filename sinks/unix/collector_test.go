@@ -42,7 +42,7 @@ type connection struct {
 // socketPath returns a path that is short enough whatever the name of the test.
 func socketPath(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "consign")
+	dir, err := os.MkdirTemp("", "consign") //nolint:usetesting // t.TempDir has the name of the test in it.
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	return filepath.Join(dir, "results.sock")

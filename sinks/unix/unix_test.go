@@ -59,8 +59,8 @@ func TestDeliver_FullSocket_WaitsForTheReaderAndTearsNoLineThatFollows(t *testin
 	require.NoError(t, err)
 	defer listener.Close()
 	sink := open(t, unix.Config{Path: path})
-	batch := large("full", 20)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	batch := large("full", 5)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 
 	errs := sink.Deliver(ctx, batch)
@@ -223,10 +223,13 @@ func TestClose_CollectorDoesNotAccept_EndsTheWait(t *testing.T) {
 	sink := open(t, unix.Config{Path: path})
 	report := make(chan []error, 1)
 	go func() { report <- sink.Deliver(t.Context(), sinktest.Deliveries("stuck", 1)) }()
-	// Whoever comes second waits for the turn, so the first one is at it.
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	require.Len(t, sink.Deliver(ctx, sinktest.Deliveries("behind", 1)), 1)
+	// Once whoever comes second waits for the turn, the first one is trying to connect.
+	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		errs := sink.Deliver(ctx, sinktest.Deliveries("behind", 1))
+		return len(errs) == 1 && strings.HasPrefix(errs[0].Error(), "write to ")
+	}, patience, poll)
 
 	require.NoError(t, sink.Close(t.Context()))
 
