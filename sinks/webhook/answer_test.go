@@ -119,7 +119,7 @@ func TestDeliver_Gone_ConcernsTheSinkUnlessEachResultHasItsURL(t *testing.T) {
 	for address, want := range map[string]bool{r.address(): true, r.URL + "/{{ .id }}": false, "{{ raw .subject }}": false} {
 		d := delivery(`{}`)
 		d.Result.Subject = r.URL
-		failure := refused(t, attempt(t, open(t, address), d))
+		failure := refused(t, attempt(t, build(t, Config{URL: address, Egress: GuardDefault}), d))
 		require.Equal(t, want, failure.Gone)
 		require.True(t, failure.Permanent)
 		require.Equal(t, "http 410", failure.Label)

@@ -65,14 +65,16 @@ func ours() []string {
 // checkRequest reports what is wrong with what a request is made of, headers apart.
 func (c *Config) checkRequest(report func(field, problem string)) {
 	fixed, _, templated := strings.Cut(c.URL, "{{")
-	if templated {
-		fixed += "1" // what comes next, be it a host, a port or a path
-	}
 	target, wrong := endpoint(fixed)
-	if wrong == nil && !templated {
-		wrong = c.Egress.checkHost(target.Hostname())
+	switch {
+	case templated && fixed == "":
+		wrong = nil // nothing can be said yet
+	case templated && wrong != nil:
+		_, wrong = endpoint(fixed + "1") // what comes next, be it a host, a port or a path
+	case wrong == nil && (!templated || fixedHost.MatchString(c.URL)):
+		wrong = c.guard().checkHost(target.Hostname())
 	}
-	if wrong != nil && fixed != "1" {
+	if wrong != nil {
 		report("url", wrong.Error())
 	}
 	if c.Method != "" && !slices.Contains(methods(), c.Method) {
@@ -93,9 +95,20 @@ func (c *Config) checkRequest(report func(field, problem string)) {
 		report("samples", "are there to check templates, and nothing here is one: take them out")
 	case !t.any && len(c.Values) > 0:
 		report("values", "are for templates, and nothing here is one: take them out")
-	case !failed && (wrong == nil || fixed == "1"): // a bad URL would be reported again
+	case !failed && wrong == nil: // a bad URL would be reported again
 		c.checkSamples(t, report)
 	}
+}
+
+// fixedHost is a URL whose host stands there before any template begins.
+var fixedHost = regexp.MustCompile(`^https?://[^/?#{]+[/?#]`)
+
+// guard is the one that egress says, or that fits who chooses the host.
+func (c *Config) guard() Guard {
+	if c.Egress == "" && isTemplate(c.URL) && !fixedHost.MatchString(c.URL) {
+		return GuardStrict
+	}
+	return c.Egress
 }
 
 // methods are those that carry a body and mean that it is to be taken.

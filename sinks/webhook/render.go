@@ -160,7 +160,7 @@ func (c *Config) checkSamples(t templates, report func(field, problem string)) {
 		}
 		target, err := endpoint(request.url)
 		if err == nil {
-			err = c.Egress.checkHost(target.Hostname())
+			err = c.guard().checkHost(target.Hostname())
 		}
 		if err != nil {
 			report(field, "cannot be delivered: url: "+err.Error())

@@ -184,6 +184,27 @@ func TestTemplate_AResultThatDoesNotFit_IsParkedAtOnceAndNothingIsSent(t *testin
 	}
 }
 
+func TestTemplate_AHostThatResultsChoose_IsStrictlyGuarded(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil)
+	host := strings.TrimPrefix(r.URL, "http://")
+	for address, allowed := range map[string]bool{
+		"{{ raw .source }}": false, "http://{{ raw .subject }}/": false, "http://{{ raw .subject }}?": false, r.URL + "{{ raw .type }}": false,
+		r.URL + "/{{ .id }}": true, r.URL + "?id={{ .id }}": true,
+	} {
+		for _, guard := range []Guard{"", GuardDefault} {
+			d := from(r.URL)
+			d.Result.Subject = host
+			err := attempt(t, build(t, Config{URL: address, Egress: guard}), d)
+			if allowed || guard == GuardDefault {
+				require.NoError(t, err, address)
+				continue
+			}
+			require.Equal(t, "egress refused", refused(t, err).Label, address)
+		}
+	}
+}
+
 func TestTemplate_RepeatedRequest_IsTheSameByteForByte(t *testing.T) {
 	t.Parallel()
 	sink := build(t, Config{URL: "http://127.0.0.1/{{ .id }}", Body: `{{ json .data }}`})

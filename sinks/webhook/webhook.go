@@ -134,7 +134,8 @@ type Config struct {
 	Proxy config.Secret `yaml:"proxy"`
 	// Egress says which addresses are not connected to, whatever name leads there: "default" refuses
 	// link-local and cloud metadata addresses, "strict" also loopback and private ones, "permissive"
-	// none. Default: default.
+	// none. Default: default, and strict where the host in the URL comes from a template, as results
+	// then choose whom to call.
 	Egress Guard `yaml:"egress"`
 	// Headers are sent with each request beside the ones that Consign sets itself. Their values may be
 	// templates, and are never shown. Default: none.
@@ -197,7 +198,7 @@ func (c *Config) sender() *Sender {
 	s := &Sender{
 		signer:        newSigner(c.Signing, c.Secret, c.Secrets, ignore),
 		authorization: c.Auth.fixed(),
-		network:       newNetwork(c.Egress, proxy, security, nil),
+		network:       newNetwork(c.guard(), proxy, security, nil),
 		userAgent:     userAgent(),
 	}
 	for _, value := range c.Values {

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/netip"
 	"path/filepath"
@@ -41,6 +43,7 @@ func TestSink_EverythingOn(t *testing.T) {
 		c.TLS = &tls.Config{
 			Certificates: []tls.Certificate{ca.sign(t, "hooks.test", soonOver())}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients,
 		}
+		c.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that their client gave up
 		c.StartTLS()
 		t.Cleanup(c.Close)
 		proxy := &relay{receiver: c.Listener.Addr().String()}
