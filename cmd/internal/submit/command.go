@@ -2,7 +2,6 @@ package submit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -75,10 +74,7 @@ func command(version string, connect dialer) *cobra.Command {
 	})
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&s.envelope.source, "source", "", "source of results that bring none")
-	flags.StringVar(&s.envelope.kind, "type", "", "type of results that bring none")
-	flags.StringVar(&s.envelope.idField, "id-field", "", "where in the data the id of results stands that bring none, such as finding.id")
-	flags.BoolVar(&s.envelope.bare, "bare", false, "take every value as data, envelopes too")
+	addEnvelope(flags, &s.envelope)
 	flags.BoolVar(&s.wait, "wait", false, "wait until each result is committed at every sink, and print its receipt")
 	flags.StringVar(&s.ackURL, "ack-url", "", "have the worker post each result's receipt to this URL once it is committed")
 	flags.BoolVar(&s.json, "json", false, "print one JSON object a result")
@@ -99,14 +95,12 @@ func (s settings) check() error {
 		return fmt.Errorf("--concurrency %d: at least 1", s.concurrency)
 	case s.timeout < 0:
 		return fmt.Errorf("--timeout %s: a positive duration, such as 10m", s.timeout)
-	case s.envelope.bare && s.envelope.source == "":
-		return errors.New("--bare needs --source NAME, as data alone does not tell who produced it")
 	case s.ackURL != "":
 		if err := (consign.AckTarget{HTTP: &consign.HTTPTarget{URL: s.ackURL}}).Check(); err != nil {
 			return fmt.Errorf("--ack-url: %w", err)
 		}
 	}
-	return nil
+	return s.envelope.check()
 }
 
 func (s settings) run(cmd *cobra.Command, files []string, connect dialer) error {

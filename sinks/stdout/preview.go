@@ -1,0 +1,11 @@
+package stdout
+
+import "github.com/consign-dev/consign/sinks"
+
+var _ sinks.Previewer = (*Config)(nil)
+
+// Preview shows the stream and the line that would be printed to it.
+func (c *Config) Preview(d sinks.Delivery) (string, error) {
+	line, err := d.Result.Encode()
+	return "print to " + c.Stream + "\n" + string(line), err
+}
