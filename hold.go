@@ -45,7 +45,7 @@ const (
 // restores is the end of a pause's reason that keeps the rate from before.
 var restores = regexp.MustCompile(`\s*\[then ([0-9.e+-]+)/s\]$`)
 
-// HoldOf reads what holds a sink back.
+// HoldOf reads what holds a sink back. A pause shows within a second or so.
 func HoldOf(ctx context.Context, temporal client.Client, namespace, sink string) (Hold, error) {
 	answer, err := temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
 		Namespace:     namespace,
@@ -57,18 +57,37 @@ func HoldOf(ctx context.Context, temporal client.Client, namespace, sink string)
 		return Hold{}, fmt.Errorf("reading the queue of sink %s: %w", sink, err)
 	}
 	hold := Hold{Backlog: answer.GetStats().GetApproximateBacklogCount(), Pollers: len(answer.GetPollers())}
-	setting := answer.GetConfig().GetQueueRateLimit()
+	hold.read(answer.GetConfig())
+	return hold, nil
+}
+
+// read takes over what the setting of the queue says.
+func (h *Hold) read(config *taskqueuepb.TaskQueueConfig) {
+	setting := config.GetQueueRateLimit()
 	if setting.GetRateLimit() == nil {
-		return hold, nil
+		return
 	}
-	hold.Rate = float64(setting.GetRateLimit().GetRequestsPerSecond())
-	hold.Paused = hold.Rate == 0
-	hold.Reason, hold.By = setting.GetMetadata().GetReason(), setting.GetMetadata().GetUpdateIdentity()
-	hold.Since = setting.GetMetadata().GetUpdateTime().AsTime()
-	if then := restores.FindStringSubmatch(hold.Reason); hold.Paused && then != nil {
-		hold.Reason = strings.TrimSuffix(hold.Reason, then[0])
-		hold.Rate, _ = strconv.ParseFloat(then[1], 64)
+	h.Rate = float64(setting.GetRateLimit().GetRequestsPerSecond())
+	h.Paused = h.Rate == 0
+	h.Reason, h.By = setting.GetMetadata().GetReason(), setting.GetMetadata().GetUpdateIdentity()
+	h.Since = setting.GetMetadata().GetUpdateTime().AsTime()
+	if then := restores.FindStringSubmatch(h.Reason); h.Paused && then != nil {
+		h.Reason = strings.TrimSuffix(h.Reason, then[0])
+		h.Rate, _ = strconv.ParseFloat(then[1], 64)
 	}
+}
+
+// owned reads the setting from its owner in Temporal. What a description of the queue says is a copy that
+// may be behind, and would have whoever acts on it overwrite a pause.
+func owned(ctx context.Context, temporal client.Client, namespace, sink, by string) (Hold, error) {
+	var hold Hold
+	answer, err := temporal.WorkflowService().UpdateTaskQueueConfig(ctx, &workflowservice.UpdateTaskQueueConfigRequest{
+		Namespace: namespace, Identity: by, TaskQueue: SinkQueue(sink), TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+	})
+	if err != nil {
+		return hold, fmt.Errorf("reading the setting of the queue of sink %s: %w", sink, err)
+	}
+	hold.read(answer.GetConfig())
 	return hold, nil
 }
 
@@ -79,7 +98,7 @@ func PauseSink(ctx context.Context, temporal client.Client, namespace, sink, rea
 	if strings.TrimSpace(reason) == "" {
 		return errors.New("a pause needs a reason, for whoever finds the sink paused")
 	}
-	hold, err := HoldOf(ctx, temporal, namespace, sink)
+	hold, err := owned(ctx, temporal, namespace, sink, by)
 	if err != nil {
 		return err
 	}
@@ -95,7 +114,7 @@ func PauseSink(ctx context.Context, temporal client.Client, namespace, sink, rea
 // ResumeSink ends a pause, and restores the rate that the sink had before. It tells whether the sink was
 // paused.
 func ResumeSink(ctx context.Context, temporal client.Client, namespace, sink, by string) (bool, error) {
-	hold, err := HoldOf(ctx, temporal, namespace, sink)
+	hold, err := owned(ctx, temporal, namespace, sink, by)
 	if err != nil || !hold.Paused {
 		return false, err
 	}
@@ -106,10 +125,18 @@ func ResumeSink(ctx context.Context, temporal client.Client, namespace, sink, by
 // limit that a worker has set. A pause stays as it is. Workers call it with the sink's rate_limit.
 func LimitSink(ctx context.Context, temporal client.Client, namespace, sink string, rate float64, by string) error {
 	hold, err := HoldOf(ctx, temporal, namespace, sink)
-	if err != nil || hold.Paused || float32(hold.Rate) == float32(rate) || rate == 0 && hold.Reason != rateReason {
+	if err != nil || hold.limited(rate) {
+		return err
+	}
+	if hold, err = owned(ctx, temporal, namespace, sink, by); err != nil || hold.limited(rate) {
 		return err
 	}
 	return setRate(ctx, temporal, namespace, sink, rateLimit(rate), rateReason, by)
+}
+
+// limited tells that there is nothing to do for a rate. One that a person has set is not taken away.
+func (h *Hold) limited(rate float64) bool {
+	return h.Paused || float32(h.Rate) == float32(rate) || rate == 0 && h.Reason != rateReason
 }
 
 func rateLimit(rate float64) *taskqueuepb.RateLimit {

@@ -316,7 +316,8 @@ func (g *Gate) widen() {
 	if g.ramp == 0 {
 		return
 	}
-	if g.ramp++; g.ramp >= g.settings.Concurrency {
+	g.ramp++
+	if g.ramp >= g.settings.Concurrency {
 		g.ramp = 0
 	}
 	g.signal()

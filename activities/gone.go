@@ -28,7 +28,7 @@ func (a *Activities) pauseGone(ctx context.Context, gate *Gate, errs []error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pauseTimeout)
 	defer cancel()
-	if err := consign.PauseSink(ctx, a.Temporal, activity.GetInfo(ctx).WorkflowNamespace, gate.Name(), "gone: "+cause, "worker"); err != nil {
+	if err := consign.PauseSink(ctx, a.Temporal, activity.GetInfo(ctx).Namespace, gate.Name(), "gone: "+cause, "worker"); err != nil {
 		a.Log.Error("sink is gone and could not be paused", zap.String("sink", gate.Name()), zap.Error(err))
 		return
 	}

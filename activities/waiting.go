@@ -53,7 +53,7 @@ const waitingIdentity = "consign"
 func (a *Activities) Waiting(ctx context.Context, in WaitingInput) (WaitingOutcome, error) {
 	info := activity.GetInfo(ctx)
 	w := waiting{
-		Activities: a, in: in, namespace: info.WorkflowNamespace, request: info.WorkflowExecution.RunID + info.ActivityID,
+		Activities: a, in: in, namespace: info.Namespace, request: info.WorkflowExecution.RunID + info.ActivityID,
 		execution: &commonpb.WorkflowExecution{WorkflowId: info.WorkflowExecution.ID, RunId: info.WorkflowExecution.RunID},
 	}
 	pending, err := w.pending(ctx)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
+	sdktemporal "go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/consign-dev/consign"
@@ -81,7 +81,7 @@ func orderOne(ctx context.Context, to client.Client, options client.UpdateWorkfl
 	if err == nil {
 		err = handle.Get(ctx, &answer)
 	}
-	refused, ok := errors.AsType[*temporal.ApplicationError](err)
+	refused, ok := errors.AsType[*sdktemporal.ApplicationError](err)
 	switch {
 	case ok && (refused.Type() == consign.NothingWaits || refused.Type() == acceptedThenClosed):
 		return answer, nil

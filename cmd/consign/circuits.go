@@ -32,7 +32,7 @@ func readCircuits(ctx context.Context, addresses []string) (map[string]map[strin
 }
 
 func readCircuitsOf(ctx context.Context, address string, into map[string]map[string]string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", http.NoBody)
 	if err != nil {
 		return err
 	}

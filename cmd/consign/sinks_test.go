@@ -75,8 +75,8 @@ func TestSinks_PausedTestedRetriedAndResumed(t *testing.T) {
 	}
 	require.Equal(t, "open", standing().State)
 	require.Equal(t, "hook: paused\n", u.run(t, "", "sinks", "pause", "hook", "--reason", "it moves").out)
+	require.Eventually(t, func() bool { return standing().State == "paused" }, patience, 200*time.Millisecond)
 	s := standing()
-	require.Equal(t, "paused", s.State)
 	require.Equal(t, "it moves", s.Reason)
 	require.Equal(t, me(), s.By)
 	row := u.run(t, "", "sinks", "list", "--config", path).out
