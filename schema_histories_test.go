@@ -46,6 +46,7 @@ type wire struct {
 func (w *wire) history(history *historypb.History) {
 	workflow := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
 	scheduled := map[int64]string{}
+	updates := map[string]string{} // names, by id
 	for _, event := range history.GetEvents() {
 		switch {
 		case event.GetWorkflowExecutionStartedEventAttributes() != nil:
@@ -59,9 +60,16 @@ func (w *wire) history(history *historypb.History) {
 			result := event.GetWorkflowExecutionCompletedEventAttributes().GetResult()
 			w.check(map[string]string{consign.DeliverWorkflow: "receipt", consign.DeadLetterWorkflow: "dead-letter"}[workflow], result)
 		case event.GetWorkflowExecutionUpdateAcceptedEventAttributes() != nil:
-			w.check("first-attempts-request", event.GetWorkflowExecutionUpdateAcceptedEventAttributes().GetAcceptedRequest().GetInput().GetArgs())
+			request := event.GetWorkflowExecutionUpdateAcceptedEventAttributes().GetAcceptedRequest()
+			updates[request.GetMeta().GetUpdateId()] = request.GetInput().GetName()
+			if request.GetInput().GetName() == consign.FirstAttemptsUpdate {
+				w.check("first-attempts-request", request.GetInput().GetArgs())
+			}
 		case event.GetWorkflowExecutionUpdateCompletedEventAttributes() != nil:
-			w.check("first-attempts", event.GetWorkflowExecutionUpdateCompletedEventAttributes().GetOutcome().GetSuccess())
+			completed := event.GetWorkflowExecutionUpdateCompletedEventAttributes()
+			if updates[completed.GetMeta().GetUpdateId()] == consign.FirstAttemptsUpdate {
+				w.check("first-attempts", completed.GetOutcome().GetSuccess())
+			}
 		case event.GetMarkerRecordedEventAttributes() != nil:
 			details := event.GetMarkerRecordedEventAttributes().GetDetails()
 			w.result(w.localActivity(details["data"]), details["result"])
