@@ -31,12 +31,17 @@ type holds struct {
 	done   chan struct{}
 }
 
-// watch reads once, so that a pause from before holds from the first attempt on, and goes on reading.
+// watch sets the rates of the configuration, reads once, so that a pause from before holds from the first
+// attempt on, and goes on reading.
 func (w *Worker) watch(ctx context.Context) error {
 	h := &holds{worker: w, done: make(chan struct{})}
 	for _, sink := range w.options.Config.Sinks {
-		if err := h.limit(ctx, sink); err != nil {
-			return err
+		err := h.limit(ctx, sink)
+		switch {
+		case err != nil && sink.RateLimit != "":
+			return err // it would be attempted without a limit
+		case err != nil:
+			w.log.Warn("a rate limit from before may still hold: the setting of a sink's queue could not be read", zap.String("sink", sink.Name), zap.Error(err))
 		}
 	}
 	h.look(ctx)

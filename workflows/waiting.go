@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -107,7 +108,7 @@ func (d *delivery) retryNow(ctx workflow.Context, request consign.RetryNowReques
 // fraction spreads by what is the same in a replay.
 func fraction(run, name string, index int) float64 {
 	hash := fnv.New32a()
-	fmt.Fprint(hash, run, name, index)
+	_, _ = hash.Write([]byte(run + name + strconv.Itoa(index)))
 	return float64(hash.Sum32()) / (1 << 32)
 }
 
