@@ -24,8 +24,7 @@ type tested struct {
 	Took       int64  `json:"took_ms"`
 	Label      string `json:"label,omitempty"`
 	Cause      string `json:"cause,omitempty"`
-	// Permanent failures are parked at once, Busy means that the sink asked to be left alone, and Gone that
-	// nothing is to be sent there any more.
+	// Permanent failures are parked at once, and Busy means that the sink asked to be left alone.
 	Permanent bool `json:"permanent,omitempty"`
 	Busy      bool `json:"busy,omitempty"`
 }
