@@ -137,6 +137,7 @@ func TestRetryNow_CutsBackOffsShort_AndKeepsTheCountOfAttempts(t *testing.T) {
 		})
 	}
 	handle := s.submit("a", `{}`)
+	s.eventually(func() bool { return s.open() == 1 }, "an order finds it")
 	for round := 1; round < 4; round++ {
 		for _, name := range []string{"timer", "queue"} {
 			s.eventually(func() bool { return len(s.sinks[name].tries()) == round }, name)
@@ -164,6 +165,7 @@ func TestRetryNow_UsesUpRetries(t *testing.T) {
 	s := perform(t, "sinks:\n  queue: {script: {}, inline: false, retry: {max: 1, backoff: 1h, max_backoff: 1h}, circuit: {failures: -1}}\n")
 	s.sinks["queue"].answers(never)
 	handle := s.submit("a", `{}`)
+	s.eventually(func() bool { return s.open() == 1 }, "an order finds it")
 	s.eventually(func() bool { return s.inBackoff(handle.WorkflowID()) == 1 }, "it waits")
 	_, err := deadletters.RetryNow(s.ctx, s.temporal, "queue", 0, "me@here")
 	require.NoError(t, err)
@@ -185,6 +187,7 @@ func TestParkNow_ParksWhatWaits_WithItsAttempts_AndLeavesAloneWhatIsUnderWay(t *
 		return errors.New("refused")
 	})
 	handle := s.submit("a", `{}`)
+	s.eventually(func() bool { return s.open() == 1 }, "an order finds it")
 	s.eventually(func() bool { return len(s.sinks["timer"].tries()) == 1 && s.inBackoff(handle.WorkflowID()) == 1 }, "both wait")
 	told, err := deadletters.ParkNow(s.ctx, s.temporal, "timer", "me@here")
 	require.NoError(t, err)
@@ -221,6 +224,7 @@ func TestParkNow_TakesWhatWaitsInThePausedQueue(t *testing.T) {
 	s := perform(t, "sinks:\n  one: {script: {}, inline: false}\n")
 	s.pause("one", "gone for weeks")
 	handle := s.submit("a", `{}`)
+	s.eventually(func() bool { return s.open() == 1 }, "an order finds it")
 	s.eventually(func() bool { return s.backlog("one") == 1 }, "it waits")
 	told, err := deadletters.ParkNow(s.ctx, s.temporal, "one", "me@here")
 	require.NoError(t, err)
