@@ -49,10 +49,11 @@ func (c *Config) Preview(d sinks.Delivery) (string, error) {
 		header.Set("Authorization", mask)
 	}
 	if name := sink.sender.signer.headerName(); name != "" && unsigned.Get(name) == "" {
-		scheme, _, versioned := strings.Cut(header.Get(name), ",")
-		if header.Set(name, mask); versioned {
-			header.Set(name, scheme+","+mask)
+		masked := mask
+		if scheme, _, versioned := strings.Cut(header.Get(name), ","); versioned {
+			masked = scheme + "," + mask
 		}
+		header.Set(name, masked)
 	}
 	var values []string
 	for _, value := range c.Values {

@@ -15,11 +15,11 @@ type TLS struct {
 	// CA is the path of a PEM file with certificates of authorities that are trusted beside those of
 	// the system. Default: the system's alone.
 	CA string `yaml:"ca"`
-	// Cert is the path of a PEM file with the client certificate to present, and its chain. It and key
+	// ClientCert is the path of a PEM file with the client certificate to present, and its chain. It and client_key
 	// are read again at each new connection, so that a renewed one needs no restart. Default: none.
-	Cert string `yaml:"cert"`
-	// Key is the path of a PEM file with the private key of cert, without a passphrase.
-	Key string `yaml:"key"`
+	ClientCert string `yaml:"client_cert"`
+	// ClientKey is the path of a PEM file with the private key of client_cert, without a passphrase.
+	ClientKey string `yaml:"client_key"`
 	// ServerName is what the receiver's certificate has to be for, and what is asked for by SNI.
 	// Default: the host of the URL.
 	ServerName string `yaml:"server_name"`
@@ -45,11 +45,11 @@ func (t TLS) config(report func(field, problem string)) *tls.Config {
 		c.RootCAs = pool
 	}
 	switch {
-	case t.Cert == "" && t.Key == "":
-	case t.Cert == "":
-		report("tls.cert", "is missing: tls.key needs the certificate it belongs to")
-	case t.Key == "":
-		report("tls.key", "is missing: tls.cert needs the private key it was made for")
+	case t.ClientCert == "" && t.ClientKey == "":
+	case t.ClientCert == "":
+		report("tls.client_cert", "is missing: tls.client_key needs the certificate it belongs to")
+	case t.ClientKey == "":
+		report("tls.client_key", "is missing: tls.client_cert needs the private key it was made for")
 	default:
 		t.present(c, report)
 	}
@@ -73,20 +73,20 @@ func (t TLS) authorities() (*x509.CertPool, error) {
 
 // present makes a connection show the client certificate.
 func (t TLS) present(c *tls.Config, report func(field, problem string)) {
-	for field, path := range map[string]string{"tls.cert": t.Cert, "tls.key": t.Key} {
+	for field, path := range map[string]string{"tls.client_cert": t.ClientCert, "tls.client_key": t.ClientKey} {
 		if _, err := os.ReadFile(path); err != nil {
 			report(field, unreadable(path, err).Error())
 			return
 		}
 	}
-	last, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	last, err := tls.LoadX509KeyPair(t.ClientCert, t.ClientKey)
 	if err != nil {
-		report("tls.cert", fmt.Sprintf("%s and %s are no certificate and its key in PEM form: %s", t.Cert, t.Key, err))
+		report("tls.client_cert", fmt.Sprintf("%s and %s are no certificate and its key in PEM form: %s", t.ClientCert, t.ClientKey, err))
 		return
 	}
 	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		// While the files are being replaced they may not fit: the one that was there at start will do.
-		if renewed, err := tls.LoadX509KeyPair(t.Cert, t.Key); err == nil {
+		if renewed, err := tls.LoadX509KeyPair(t.ClientCert, t.ClientKey); err == nil {
 			return &renewed, nil
 		}
 		return &last, nil

@@ -133,7 +133,7 @@ func TestDeliver_MutualTLS_ShowsTheCertificateAlsoWhenItIsRenewed(t *testing.T) 
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	write(t, ca.sign(t, "first", soonOver()), cert, key)
-	sink := build(t, Config{URL: server.URL, TLS: TLS{CA: ca.path, Cert: cert, Key: key, ServerName: "hooks.example"}})
+	sink := build(t, Config{URL: server.URL, TLS: TLS{CA: ca.path, ClientCert: cert, ClientKey: key, ServerName: "hooks.example"}})
 	becomes := func(name string) {
 		require.Eventually(t, func() bool {
 			sink.sender.network.close() // a connection that just became idle is closed the next time
@@ -160,12 +160,12 @@ func TestTLS_EachMistake_NamesItsField(t *testing.T) {
 	}{
 		{TLS{CA: filepath.Join(dir, "none")}, "tls.ca", "no such file"},
 		{TLS{CA: junk}, "tls.ca", "BEGIN CERTIFICATE"},
-		{TLS{Cert: cert}, "tls.key", "is missing"},
-		{TLS{Key: key}, "tls.cert", "is missing"},
-		{TLS{Cert: cert, Key: filepath.Join(dir, "none")}, "tls.key", "no such file"},
-		{TLS{Cert: filepath.Join(dir, "none"), Key: key}, "tls.cert", "no such file"},
-		{TLS{Cert: ca.path, Key: key}, "tls.cert", "no certificate and its key"},
-		{TLS{Cert: junk, Key: key}, "tls.cert", "PEM"},
+		{TLS{ClientCert: cert}, "tls.client_key", "is missing"},
+		{TLS{ClientKey: key}, "tls.client_cert", "is missing"},
+		{TLS{ClientCert: cert, ClientKey: filepath.Join(dir, "none")}, "tls.client_key", "no such file"},
+		{TLS{ClientCert: filepath.Join(dir, "none"), ClientKey: key}, "tls.client_cert", "no such file"},
+		{TLS{ClientCert: ca.path, ClientKey: key}, "tls.client_cert", "no certificate and its key"},
+		{TLS{ClientCert: junk, ClientKey: key}, "tls.client_cert", "PEM"},
 		{TLS{MinVersion: "1.1"}, "tls.min_version", "1.2 and 1.3"},
 	} {
 		var fields []string

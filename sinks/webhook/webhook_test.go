@@ -55,7 +55,7 @@ func TestSink_EverythingOn(t *testing.T) {
 			Headers: map[string]config.Secret{"X-Id": config.NewSecret("{{ .delivery_id }}")},
 			Secret:  config.NewSecret("whsk_" + seed), Secrets: []config.Secret{config.NewSecret(key)},
 			Auth:  Auth{Bearer: config.NewSecret(bearer)},
-			TLS:   TLS{CA: ca.path, Cert: cert, Key: private},
+			TLS:   TLS{CA: ca.path, ClientCert: cert, ClientKey: private},
 			Proxy: config.NewSecret("http://" + proxy.address),
 		})
 		leadsTo := &atomic.Value{}
