@@ -20,7 +20,7 @@ func TestDeliver_FullDisk_FailsTransientlyLeavesNoHalfLineAndHeals(t *testing.T)
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=256k"); err != nil {
 		t.Skipf("a small disk cannot be mounted here: %v", err)
 	}
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, 0)) })
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, syscall.MNT_DETACH)) })
 	ballast := filepath.Join(disk, "ballast")
 	require.NoError(t, os.WriteFile(ballast, make([]byte, 150_000), 0o644))
 	path := filepath.Join(disk, "results.ndjson")
