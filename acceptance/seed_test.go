@@ -340,6 +340,11 @@ sinks:
 	s.eventually(func() bool { return len(s.sinks["one"].tries()) == 1 }, "the attempt is under way")
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.worker.Stop(context.Background()) }()
+	select {
+	case <-stopped:
+		require.Fail(t, "it did not wait for the attempt under way")
+	case <-time.After(300 * time.Millisecond): // a worker that does not wait has stopped by then
+	}
 	gate.Open()
 	require.NoError(t, <-stopped)
 	s.worker = nil
