@@ -29,7 +29,6 @@ package file
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -41,8 +40,6 @@ import (
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/formats"
 )
-
-var errClosed = errors.New("the sink is closed")
 
 // Kind makes the sink known to the configuration.
 func Kind() config.Kind {
@@ -167,7 +164,7 @@ func (s *Sink) submit(ctx context.Context, a *appendix) error {
 	select {
 	case s.appends <- a:
 	case <-s.closing:
-		return errClosed
+		return sinks.ErrClosed
 	case <-ctx.Done():
 		return s.interrupted(ctx)
 	}

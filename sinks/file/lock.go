@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/consign-dev/consign/sinks"
 )
 
 // The wait between two tries to take the lock. Another worker holds it for one write, much below a
@@ -45,7 +47,7 @@ func (s *Sink) lock(abandoned func() bool) error {
 		select {
 		case <-time.After(wait):
 		case <-s.closing:
-			return fmt.Errorf("someone else holds the lock: %w", errClosed)
+			return fmt.Errorf("someone else holds the lock: %w", sinks.ErrClosed)
 		}
 		wait = min(2*wait, maxWait)
 	}

@@ -33,8 +33,6 @@ const (
 	ackTimeout = time.Minute
 )
 
-var errClosed = errors.New("the sink is closed")
-
 // connection is made with the first delivery, and kept.
 type connection struct {
 	url      string
@@ -106,7 +104,7 @@ func (c *connection) up(ctx context.Context) (jetstream.JetStream, error) {
 	defer c.conn.RemoveStatusListener(changes)
 	for !c.conn.IsConnected() {
 		if c.conn.IsClosed() {
-			return nil, errClosed
+			return nil, sinks.ErrClosed
 		}
 		select {
 		case <-changes:
@@ -153,7 +151,7 @@ func (c *connection) note(err error) {
 // close ends the connection, and the tries to make one.
 func (c *connection) close(ctx context.Context) error {
 	c.first.Do(func() {
-		c.failed = errClosed
+		c.failed = sinks.ErrClosed
 		close(c.ready)
 	})
 	closed := make(chan struct{})

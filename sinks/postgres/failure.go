@@ -61,7 +61,7 @@ func (s *Sink) failed(ctx context.Context, err error) error {
 	var table tableError
 	switch {
 	case s.closed.Load():
-		return fmt.Errorf("%s: %w", s.where, errClosed)
+		return fmt.Errorf("%s: %w", s.where, sinks.ErrClosed)
 	case errors.As(err, &said):
 		return s.refused(said)
 	case errors.As(err, &table):

@@ -60,8 +60,6 @@ import (
 // away: a worker opens its sinks one after another.
 const lookWait = 5 * time.Second
 
-var errClosed = errors.New("the sink is closed")
-
 // Kind makes the sink known to the configuration.
 func Kind() config.Kind {
 	return config.Kind{

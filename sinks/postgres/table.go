@@ -75,7 +75,7 @@ func given[T comparable](value T) *T {
 // lookOnce looks at the table before the first insertion.
 func (s *Sink) lookOnce(ctx context.Context) error {
 	if s.closed.Load() {
-		return errClosed
+		return sinks.ErrClosed
 	}
 	if s.ready.Load() {
 		return nil

@@ -70,8 +70,6 @@ import (
 // worker opens its sinks one after another.
 const lookWait = 5 * time.Second
 
-var errClosed = errors.New("the sink is closed")
-
 // Kind makes the sink known to the configuration.
 func Kind() config.Kind {
 	return config.Kind{
@@ -200,7 +198,7 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 
 func (s *Sink) put(ctx context.Context, key string, body []byte) error {
 	if s.closed.Load() {
-		return fmt.Errorf("PUT s3://%s/%s: %w", s.bucket, key, errClosed)
+		return fmt.Errorf("PUT s3://%s/%s: %w", s.bucket, key, sinks.ErrClosed)
 	}
 	sum := md5.Sum(body) //nolint:gosec // as above
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{

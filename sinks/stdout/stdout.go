@@ -17,12 +17,10 @@ package stdout
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 
 	"github.com/consign-dev/consign/config"
@@ -35,8 +33,6 @@ const (
 	Stdout = "stdout"
 	Stderr = "stderr"
 )
-
-var errClosed = errors.New("the sink is closed")
 
 // Kind makes the sink known to the configuration.
 func Kind() config.Kind {
@@ -81,12 +77,10 @@ type Sink struct {
 	stream string
 	writer io.Writer
 	format formats.Format
-	// turn holds a token while a write is under way.
-	turn chan struct{}
+	// turn is had while a write is under way.
+	turn *sinks.Turn
 	// torn means that the last write ended within a line. Only who has the turn may touch it.
 	torn       bool
-	close      sync.Once
-	closed     chan struct{}
 	brokenPipe chan os.Signal
 }
 
@@ -111,8 +105,7 @@ func New(settings Config) (*Sink, error) {
 func NewWriter(name string, writer io.Writer) *Sink {
 	s := &Sink{
 		stream: name, writer: writer, format: formats.NDJSON,
-		turn:   make(chan struct{}, 1),
-		closed: make(chan struct{}),
+		turn: sinks.NewTurn(),
 		// Nobody reads it: what counts is that the signal has somewhere to go.
 		brokenPipe: make(chan os.Signal, 1),
 	}
@@ -127,7 +120,7 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	if len(lines.Text) == 0 {
 		return lines.Report(0, nil)
 	}
-	if err := s.take(ctx); err != nil {
+	if err := s.turn.Take(ctx); err != nil {
 		return lines.Report(0, fmt.Errorf("print to %s: %w", s.stream, err))
 	}
 	// A reader that does not read can hold up a write for ever, hence a goroutine. There is at most
@@ -135,7 +128,7 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	result := make(chan outcome, 1)
 	go func() {
 		written := s.write(lines.Text)
-		<-s.turn
+		s.turn.Give()
 		result <- written
 	}()
 	select {
@@ -148,37 +141,10 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 
 // Close waits for a write that is under way. The stream stays open.
 func (s *Sink) Close(ctx context.Context) error {
-	s.close.Do(func() { close(s.closed) })
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return fmt.Errorf("close the sink to %s: a write is still under way: %w", s.stream, ctx.Err())
+	if err := s.turn.Close(ctx, func() { signal.Stop(s.brokenPipe) }); err != nil {
+		return fmt.Errorf("close the sink to %s: a write is still under way: %w", s.stream, err)
 	}
-	<-s.turn
-	signal.Stop(s.brokenPipe)
 	return nil
-}
-
-// take waits for the turn to write.
-func (s *Sink) take(ctx context.Context) error {
-	select {
-	case s.turn <- struct{}{}:
-	case <-s.closed:
-		return errClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	// With several cases ready, select picks any of them.
-	err := ctx.Err()
-	select {
-	case <-s.closed:
-		err = errClosed
-	default:
-	}
-	if err != nil {
-		<-s.turn
-	}
-	return err
 }
 
 // outcome of a write: how many bytes were taken, and why no more were.

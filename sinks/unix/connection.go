@@ -77,8 +77,8 @@ func (s *Sink) dial(ctx context.Context) (net.Conn, error) {
 		}
 		select {
 		case <-time.After(wait):
-		case <-s.closed:
-			return nil, fmt.Errorf("connect to %s: %w", s.path, errClosed)
+		case <-s.turn.Closed():
+			return nil, fmt.Errorf("connect to %s: %w", s.path, sinks.ErrClosed)
 		case <-ctx.Done():
 			return nil, fmt.Errorf("connect to %s: its queue of connections is full, nobody accepts them: %w", s.path, ctx.Err())
 		}

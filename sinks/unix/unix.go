@@ -26,21 +26,17 @@ package unix
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/formats"
 )
-
-var errClosed = errors.New("the sink is closed")
 
 // Kind makes the sink known to the configuration.
 func Kind() config.Kind {
@@ -100,10 +96,8 @@ func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(
 type Sink struct {
 	path   string
 	format formats.Format
-	// turn holds a token while a batch is written.
-	turn   chan struct{}
-	close  sync.Once
-	closed chan struct{}
+	// turn is had while a batch is written.
+	turn *sinks.Turn
 	// conn is nil when it has to be made again. Only who has the turn may touch it.
 	conn net.Conn
 }
@@ -118,11 +112,7 @@ func New(settings Config) (*Sink, error) {
 	if err == nil && info.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("open a unix sink: %s is no socket: to append to a file use the kind file", settings.Path)
 	}
-	return &Sink{
-		path: settings.Path, format: settings.Format,
-		turn:   make(chan struct{}, 1),
-		closed: make(chan struct{}),
-	}, nil
+	return &Sink{path: settings.Path, format: settings.Format, turn: sinks.NewTurn()}, nil
 }
 
 // Deliver writes a batch. When ctx ends meanwhile, results whose lines were written whole are
@@ -132,44 +122,17 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	if len(lines.Text) == 0 {
 		return lines.Report(0, nil)
 	}
-	if err := s.take(ctx); err != nil {
+	if err := s.turn.Take(ctx); err != nil {
 		return lines.Report(0, fmt.Errorf("write to %s: %w", s.path, err))
 	}
-	defer func() { <-s.turn }()
+	defer s.turn.Give()
 	return lines.Report(s.write(ctx, lines.Text))
 }
 
 // Close waits for a batch that is being written, and closes the connection.
 func (s *Sink) Close(ctx context.Context) error {
-	s.close.Do(func() { close(s.closed) })
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return fmt.Errorf("close the sink to %s: a write is still under way: %w", s.path, ctx.Err())
+	if err := s.turn.Close(ctx, s.hangUp); err != nil {
+		return fmt.Errorf("close the sink to %s: a write is still under way: %w", s.path, err)
 	}
-	s.hangUp()
-	<-s.turn
 	return nil
-}
-
-// take waits for the turn to write.
-func (s *Sink) take(ctx context.Context) error {
-	select {
-	case s.turn <- struct{}{}:
-	case <-s.closed:
-		return errClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	// With several cases ready, select picks any of them.
-	err := ctx.Err()
-	select {
-	case <-s.closed:
-		err = errClosed
-	default:
-	}
-	if err != nil {
-		<-s.turn
-	}
-	return err
 }
