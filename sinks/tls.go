@@ -30,7 +30,7 @@ func (t *TLS) Validate(report func(field, problem string)) {
 	if t == nil {
 		return
 	}
-	if _, err := t.authorities(); err != nil {
+	if _, err := Authorities(t.CA); err != nil {
 		report("tls.ca", err.Error())
 	}
 	switch {
@@ -51,7 +51,7 @@ func (t *TLS) Config() (*tls.Config, error) {
 	if t == nil {
 		return nil, nil
 	}
-	authorities, err := t.authorities()
+	authorities, err := Authorities(t.CA)
 	if err != nil {
 		return nil, fmt.Errorf("tls.ca: %w", err)
 	}
@@ -66,12 +66,13 @@ func (t *TLS) Config() (*tls.Config, error) {
 	return settings, nil
 }
 
-// authorities are the system's and those of CA; nil, which means the system's, without any.
-func (t *TLS) authorities() (*x509.CertPool, error) {
-	if t.CA == "" {
+// Authorities are the system's certificate authorities and those of a PEM file; nil, which means the
+// system's, for no file.
+func Authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(t.CA)
+	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the certificate authorities: %w", err)
 	}
@@ -80,7 +81,7 @@ func (t *TLS) authorities() (*x509.CertPool, error) {
 		pool = x509.NewCertPool() // a machine without any
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----", t.CA)
+		return nil, fmt.Errorf("%s holds no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----", file)
 	}
 	return pool, nil
 }

@@ -14,6 +14,8 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/consign-dev/consign/sinks"
 )
 
 const (
@@ -60,7 +62,7 @@ func newClient(ctx context.Context, c Config, transport *http.Transport) (*s3.Cl
 }
 
 func newTransport(ca string) (*http.Transport, error) {
-	trusted, err := pool(ca)
+	trusted, err := sinks.Authorities(ca)
 	if err != nil {
 		return nil, err
 	}

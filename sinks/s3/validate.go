@@ -2,7 +2,6 @@ package s3
 
 import (
 	"cmp"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/consign-dev/consign/sinks"
 )
 
 const (
@@ -41,7 +42,7 @@ func (c *Config) Validate(report func(field, problem string)) {
 	if strings.ContainsFunc(c.Region, func(r rune) bool { return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		report("region", fmt.Sprintf("%q is no region: such as eu-central-1", c.Region))
 	}
-	_, err = pool(c.CA)
+	_, err = sinks.Authorities(c.CA)
 	check("ca", err)
 }
 
@@ -90,25 +91,6 @@ func checkEndpoint(endpoint string) error {
 }
 
 func (c *Config) ca() string { return cmp.Or(c.CA, os.Getenv("AWS_CA_BUNDLE")) }
-
-// pool is what the system trusts and the certificates of a file; nil, which is the system's, for none.
-func pool(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read certificates: %w", err)
-	}
-	trusted, err := x509.SystemCertPool()
-	if err != nil {
-		trusted = x509.NewCertPool()
-	}
-	if !trusted.AppendCertsFromPEM(content) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----", file)
-	}
-	return trusted, nil
-}
 
 // directory is a prefix that ends in a slash, unless it is empty.
 func directory(prefix string) string {

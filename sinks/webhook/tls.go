@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/consign-dev/consign/sinks"
 )
 
 // TLS says whom to trust and how to be known.
@@ -37,13 +39,11 @@ func (t TLS) config(report func(field, problem string)) *tls.Config {
 	default:
 		report("tls.min_version", fmt.Sprintf("unknown version %q: there are 1.2 and 1.3, the older ones are broken", t.MinVersion))
 	}
-	if t.CA != "" {
-		pool, err := t.authorities()
-		if err != nil {
-			report("tls.ca", err.Error())
-		}
-		c.RootCAs = pool
+	authorities, err := sinks.Authorities(t.CA)
+	if err != nil {
+		report("tls.ca", err.Error())
 	}
+	c.RootCAs = authorities
 	switch {
 	case t.ClientCert == "" && t.ClientKey == "":
 	case t.ClientCert == "":
@@ -54,21 +54,6 @@ func (t TLS) config(report func(field, problem string)) *tls.Config {
 		t.present(c, report)
 	}
 	return c
-}
-
-func (t TLS) authorities() (*x509.CertPool, error) {
-	pem, err := os.ReadFile(t.CA)
-	if err != nil {
-		return nil, unreadable(t.CA, err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----", t.CA)
-	}
-	return pool, nil
 }
 
 // present makes a connection show the client certificate.
