@@ -16,5 +16,10 @@ func Choice[T ~string](value T, allowed ...T) string {
 	for i, one := range allowed {
 		names[i] = string(one)
 	}
-	return fmt.Sprintf("%q: expected one of %s%s", excerpt(string(value)), strings.Join(names, ", "), didYouMean(string(value), names))
+	return fmt.Sprintf("%q: %s", excerpt(string(value)), expectedOneOf(string(value), names))
+}
+
+// expectedOneOf names the words that are allowed, and the one that was probably meant.
+func expectedOneOf(value string, names []string) string {
+	return fmt.Sprintf("expected one of %s%s", strings.Join(names, ", "), didYouMean(value, names))
 }

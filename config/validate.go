@@ -185,6 +185,6 @@ func oneOf[T interface {
 }](report report, field string, value T,
 ) {
 	if names := value.Values(); !slices.Contains(names, string(value)) {
-		report(field, fmt.Sprintf("expected one of %s%s", strings.Join(names, ", "), didYouMean(string(value), names)))
+		report(field, expectedOneOf(string(value), names))
 	}
 }

@@ -46,7 +46,7 @@ func TestManual_HasEverySettingOfEveryKind(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(manual)
 	require.NoError(t, err)
-	want := regexp.MustCompile(`(?s)(<!-- settings -->\n).*(<!-- end of settings -->)`).ReplaceAllString(string(text), "${1}"+strings.ReplaceAll(settings(), "$", "$$")+"${2}")
+	want := regexp.MustCompile(`(?s)(<!-- settings -->\n).*(<!-- end of settings -->)`).ReplaceAllString(string(text), "${1}"+strings.ReplaceAll(settings(comments(t)), "$", "$$")+"${2}")
 	if *update {
 		require.NoError(t, os.WriteFile(manual, []byte(want), 0o644))
 		return
@@ -69,8 +69,7 @@ func TestSettings_EachIsDocumented(t *testing.T) {
 }
 
 // settings is the generated part of the manual.
-func settings() string {
-	docs := comments(nil)
+func settings(docs map[string]string) string {
 	var text strings.Builder
 	for _, kind := range all.Kinds() {
 		fmt.Fprintf(&text, "\n## %s\n\n%s\n\n", kind.Name, strings.ToUpper(kind.Summary[:1])+kind.Summary[1:]+".")
@@ -103,19 +102,16 @@ var link = regexp.MustCompile(`\[([A-Za-z.]+)\]`)
 
 // comments reads the documentation of every field with a yaml tag in config and in the kinds' packages.
 func comments(t *testing.T) map[string]string {
+	t.Helper()
 	said := map[string]string{}
 	folders, err := filepath.Glob("../*")
+	require.NoError(t, err)
 	folders = append(folders, "..", "../../config") // what kinds share stands above them
-	if err != nil {
-		panic(err)
-	}
 	for _, folder := range folders {
 		files, _ := filepath.Glob(filepath.Join(folder, "*.go"))
 		for _, name := range slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, "_test.go") }) {
 			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
-			if t != nil {
-				require.NoError(t, err)
-			}
+			require.NoError(t, err)
 			maps.Copy(said, commentsIn(file))
 		}
 	}

@@ -39,9 +39,12 @@ const (
 	CloudEvents Format = "cloudevents"
 )
 
+// Values are all of them.
+func (Format) Values() []string { return []string{string(NDJSON), string(OCSF), string(CloudEvents)} }
+
 // Validate reports a format that there is not, as the problem of the field "format".
 func (f Format) Validate(report func(field, problem string)) {
-	if problem := config.Choice(f, NDJSON, OCSF, CloudEvents); problem != "" {
+	if problem := config.Choice(string(f), f.Values()...); problem != "" {
 		report("format", problem)
 	}
 }

@@ -37,7 +37,6 @@ func (c *Config) Preview(d sinks.Delivery) (string, error) {
 	for name, value := range request.headers {
 		header.Set(name, value)
 	}
-	unsigned := header.Clone()
 	if err := request.sign(header); err != nil {
 		return "", err
 	}
@@ -48,7 +47,7 @@ func (c *Config) Preview(d sinks.Delivery) (string, error) {
 	if sink.sender.authorization != "" || sink.sender.tokens != nil {
 		header.Set("Authorization", mask)
 	}
-	if name := sink.sender.signer.headerName(); name != "" && unsigned.Get(name) == "" {
+	if name := sink.sender.signer.headerName(); name != "" {
 		masked := mask
 		if scheme, _, versioned := strings.Cut(header.Get(name), ","); versioned {
 			masked = scheme + "," + mask
