@@ -83,6 +83,13 @@ func newTransport(ca string) (*http.Transport, error) {
 type bounded struct{ transport *http.Transport }
 
 func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		// The SDK closes the request's body as soon as there is an answer, and WriteTo of its body
+		// (smithy-go v1.27.6, transport/http/internal/io/safe.go) then returns io.EOF as an error, which
+		// net/http takes for a request cut short: it closes the connection under the answer. Read does not.
+		request = request.WithContext(request.Context())
+		request.Body = body{request.Body, request.Body}
+	}
 	response, err := b.transport.RoundTrip(request)
 	if err == nil {
 		response.Body = body{io.LimitReader(response.Body, maxAnswer), response.Body}
