@@ -43,6 +43,8 @@ func connection(dsn string) (*pgxpool.Config, error) {
 		return nil, errors.New("sets default_query_exec_mode=simple_protocol: write exec, which poolers take as well")
 	}
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName(settings.ConnConfig)
+	// In another one, of url or of the role, the server would take each byte of a result for a character of it.
+	settings.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
 	return settings, nil
 }
 

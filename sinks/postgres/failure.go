@@ -15,12 +15,14 @@ import (
 // Codes of https://www.postgresql.org/docs/current/errcodes-appendix.html.
 const (
 	readOnly          = "25006"
+	badParameter      = "22023"
 	wrongPassword     = "28P01"
 	notAuthorized     = "28000"
 	noSuchDatabase    = "3D000"
 	noSuchSchema      = "3F000"
 	noPrivilege       = "42501"
 	noSuchColumn      = "42703"
+	noSuchParameter   = "42704"
 	noSuchTable       = "42P01"
 	noIndex           = "42P10"
 	tooManyConnection = "53300"
@@ -40,10 +42,13 @@ func code(err error) string {
 	return ""
 }
 
-// ofARow tells whether a statement failed for what stands in a row: data exceptions (class 22, such
+// ofARow tells whether an insertion failed for what stands in a row: data exceptions (class 22, such
 // as a NUL in a text), integrity constraints (23), limits of the server (54, such as nesting too deep),
-// and what a trigger raises.
+// and what a trigger raises. A connection that is refused says the like of its parameters.
 func ofARow(err error) bool {
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+		return false
+	}
 	c := code(err)
 	return len(c) == 5 && (slices.Contains([]string{"22", "23", "54"}, c[:2]) || c == raised)
 }
@@ -52,7 +57,7 @@ func ofARow(err error) bool {
 func mistaken(err error) bool {
 	var table tableError
 	return errors.As(err, &table) ||
-		slices.Contains([]string{wrongPassword, notAuthorized, noSuchDatabase, noSuchSchema, noPrivilege}, code(err))
+		slices.Contains([]string{badParameter, wrongPassword, notAuthorized, noSuchDatabase, noSuchSchema, noPrivilege, noSuchParameter}, code(err))
 }
 
 // failed says what became of a statement, for people and for [sinks.Classify].
@@ -93,8 +98,6 @@ func (s *Sink) refused(said *pgconn.PgError) error {
 	}
 	err := sinks.Label(errors.New(text+advice(said.Code)+" (SQLSTATE "+said.Code+")"), "postgres "+said.Code)
 	switch {
-	case ofARow(said):
-		return sinks.Permanent(err)
 	case said.Code == tooManyConnection, said.Code == startingUp:
 		return sinks.RetryAfter(err, 0)
 	case said.Code == readOnly:
@@ -110,6 +113,8 @@ func (s *Sink) refused(said *pgconn.PgError) error {
 func advice(code string) string {
 	return map[string]string{
 		readOnly:          ": if this is a standby, name all servers in url and add target_session_attrs=read-write",
+		badParameter:      ": check the parameters in url",
+		noSuchParameter:   ": check the parameters in url",
 		wrongPassword:     ": check the user name and password in url",
 		notAuthorized:     ": check the user in url, and pg_hba.conf",
 		noSuchDatabase:    ": create it, or name another in url",

@@ -73,6 +73,8 @@ func TestOpen_SettingsThatCannotDo_AreRefusedWithTheRemedy(t *testing.T) {
 		"wrong password":              {change: func(a *account) { a.url = strings.Replace(a.url, "w0rd", "word", 1) }, want: []string{"28P01", "check the user name and password"}},
 		"no such database":            {change: func(a *account) { a.url = strings.Replace(a.url, "/postgres?", "/nowhere?", 1) }, want: []string{"3D000", `"nowhere"`, "create it"}},
 		"no such schema":              {create: true, change: func(a *account) { a.table = "nowhere.results" }, want: []string{"3F000", "create the schema"}},
+		"parameter out of range":      {change: func(a *account) { a.url += "&timezone=Nowhere" }, want: []string{"22023", `"Nowhere"`, "check the parameters in url"}},
+		"parameter that is none":      {change: func(a *account) { a.url += "&time_zone=UTC" }, want: []string{"42704", `"time_zone"`, "check the parameters in url"}},
 		"schema of another":           {create: true, change: func(a *account) { a.table = "pg_catalog.results" }, want: []string{"42501", "the user needs INSERT"}},
 		"no table, not to be created": {want: []string{"does not exist", "set create to true", "CREATE TABLE", "delivery_id text PRIMARY KEY"}},
 		"columns are missing": {
@@ -256,6 +258,38 @@ func TestDeliver_PasswordThatChangesLater_IsTransient(t *testing.T) {
 	batch := sinktest.Deliveries("password", 2)
 	_ = sink.Deliver(t.Context(), batch) // by a connection that has been ended
 	require.Equal(t, "postgres 28P01", a.requireFailed(t, batch, sink.Deliver(t.Context(), batch)).Label)
+}
+
+func TestDeliver_RoleOfTheURLThatIsTakenAway_IsTransient(t *testing.T) {
+	t.Parallel()
+	s := database(t)
+	a := s.account(t)
+	s.exec(t, fmt.Sprintf("CREATE ROLE %q", a.name+"-writer"), fmt.Sprintf("GRANT %q TO %q", a.name+"-writer", a.name),
+		fmt.Sprintf("GRANT ALL ON SCHEMA %q TO %q", a.schema, a.name+"-writer"))
+	a.url += "&role=" + a.name + "-writer"
+	sink := a.open(t)
+	batch := sinktest.Deliveries("role", 2)
+	requireNone(t, sink.Deliver(t.Context(), batch[:1]))
+
+	s.exec(t, fmt.Sprintf("ALTER ROLE %q RENAME TO %q", a.name+"-writer", a.name+"-gone"))
+	a.disconnect(t)
+	_ = sink.Deliver(t.Context(), batch) // by a connection that has been ended
+	require.Equal(t, "postgres 22023", a.requireFailed(t, batch, sink.Deliver(t.Context(), batch)).Label)
+}
+
+func TestDeliver_TableThatMayNotBeCreated_IsTransientWhateverForbidsIt(t *testing.T) {
+	t.Parallel()
+	s := database(t)
+	a := s.account(t)
+	function := fmt.Sprintf("%q.no()", a.schema)
+	s.exec(t, fmt.Sprintf(`CREATE FUNCTION %s RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF session_user = '%s' THEN RAISE 'no table without a ticket'; END IF; END $$`, function, a.name),
+		fmt.Sprintf("CREATE EVENT TRIGGER %q ON ddl_command_start EXECUTE FUNCTION %s", a.name, function))
+	t.Cleanup(func() { s.exec(t, fmt.Sprintf("DROP EVENT TRIGGER %q", a.name)) })
+	sink := a.open(t)
+	batch := sinktest.Deliveries("ticket", 2)
+	failure := a.requireFailed(t, batch, sink.Deliver(t.Context(), batch))
+	require.Equal(t, "postgres P0001", failure.Label)
+	require.Contains(t, failure.Message, "no table without a ticket")
 }
 
 func TestDeliver_TableThatIsDropped_IsCreatedAgainByTheNextAttempt(t *testing.T) {

@@ -37,9 +37,9 @@
 // table does not take (SQLSTATE classes 22, 23 and 54, and exceptions that a trigger raises) are found
 // by halving the batch; they alone are parked, the others are inserted.
 //
-// A worker starts while the database is away. If it answers, and says that the password is wrong, the
-// database or schema unknown, or the table without a column that is needed, the worker says so and
-// does not start.
+// A worker starts while the database is away. If it answers, and says that the password or a parameter
+// is wrong, the database or schema unknown, or the table without a column that is needed, the worker
+// says so and does not start.
 package postgres
 
 import (
@@ -191,9 +191,12 @@ func (s *Sink) deliver(ctx context.Context, batch []sinks.Delivery, errs []error
 		s.deliver(ctx, batch[:half], errs[:half])
 		s.deliver(ctx, batch[half:], errs[half:])
 	default:
-		err = s.failed(ctx, err)
+		failure := s.failed(ctx, err)
+		if ofARow(err) {
+			failure = sinks.Permanent(failure)
+		}
 		for i := range errs {
-			errs[i] = err
+			errs[i] = failure
 		}
 	}
 }

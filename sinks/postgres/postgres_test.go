@@ -120,6 +120,17 @@ func TestDeliver_RowsThatTheTableDoesNotTake_AreParkedAndTheOthersInserted(t *te
 	require.ErrorContains(t, errs[11], "not this one")
 }
 
+func TestDeliver_AnotherClientEncoding_ChangesNoByte(t *testing.T) {
+	t.Parallel()
+	a := database(t).account(t)
+	a.server.exec(t, fmt.Sprintf("ALTER ROLE %q SET client_encoding = 'LATIN2'", a.name))
+	a.url += "&client_encoding=LATIN1"
+	batch := sinktest.Deliveries("encoding", 1)
+	batch[0].Result.Data = []byte(`"é 日本"`)
+	requireNone(t, a.open(t).Deliver(t.Context(), batch))
+	require.Equal(t, string(batch[0].Result.Data), string(a.received(t)[0].Result.Data))
+}
+
 func TestDeliver_TheDeepestData_IsTakenOrParkedAlone(t *testing.T) {
 	t.Parallel()
 	a := database(t).account(t)
