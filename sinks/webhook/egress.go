@@ -76,7 +76,7 @@ func (g Guard) check(address netip.Addr) error {
 
 // embedded are the IPv4 addresses that a network may translate an IPv6 address to: by NAT64 (RFC 6052,
 // also under the prefix of RFC 8215, of which the network chooses the length), 6to4 (RFC 3056), Teredo
-// (RFC 4380), or as an "IPv4-compatible" address (RFC 4291).
+// (RFC 4380), or as an "IPv4-compatible" (RFC 4291) or "IPv4-translated" address (RFC 2765).
 func embedded(address netip.Addr) []netip.Addr {
 	if address.Unmap().Is4() {
 		return nil
@@ -84,7 +84,7 @@ func embedded(address netip.Addr) []netip.Addr {
 	b := address.As16()
 	last := netip.AddrFrom4([4]byte(b[12:16]))
 	switch {
-	case within(address, []string{"64:ff9b::/96", "::/96"}) && !address.IsLoopback() && !address.IsUnspecified():
+	case within(address, []string{"64:ff9b::/96", "::/96", "::ffff:0:0:0/96"}) && !address.IsLoopback() && !address.IsUnspecified():
 		return []netip.Addr{last}
 	case within(address, []string{"64:ff9b:1::/48"}): // prefixes of 96, 64, 56 and 48 bits; the byte 8 is left out
 		return []netip.Addr{

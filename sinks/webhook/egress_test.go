@@ -22,7 +22,7 @@ func TestGuard_EachAddress_IsRefusedOrNot(t *testing.T) {
 		"169.254.169.254": always, "169.254.170.2": always, "169.254.0.1": always,
 		"::ffff:169.254.169.254": always, "64:ff9b::a9fe:a9fe": always, "2002:a9fe:a9fe::1": always,
 		"fe80::1": always, "fe80::1%eth0": always, "febf::1": always, "ff02::1": always, "224.0.0.1": always,
-		"64:ff9b:1::a9fe:a9fe": always, "64:ff9b:1:a83f:81:1000::": always, "64:ff9b:1:a8:3f:8110::": always, "64:ff9b:1:0:a8:3f81:1000:0": always, "::169.254.169.254": always, "2001:0:a9fe:a9fe::1": always, "2001::5601:5601": always,
+		"64:ff9b:1::a9fe:a9fe": always, "64:ff9b:1:a83f:81:1000::": always, "64:ff9b:1:a8:3f:8110::": always, "64:ff9b:1:0:a8:3f81:1000:0": always, "::169.254.169.254": always, "::ffff:0:a9fe:a9fe": always, "2001:0:a9fe:a9fe::1": always, "2001::5601:5601": always,
 		"fd00:ec2::254": always, "fd00:ec2::254%eth0": always, "fd00:ec2::23": always, "fd20:ce::254": always,
 		"100.100.100.200": always, "::ffff:100.100.100.200": always, "168.63.129.16": always, "192.0.0.192": always,
 
@@ -131,6 +131,37 @@ func TestDeliver_ANameOfSeveralAddresses_HasEachOneChecked(t *testing.T) {
 		require.True(t, failure.Permanent)
 	}
 	require.Len(t, r.got(), 2)
+}
+
+func TestDeliver_ANameWhoseOtherAddressIsDown_IsTransient(t *testing.T) {
+	t.Parallel()
+	// Of loopback addresses and others the resolver puts the former first, so it takes one of the machine's own.
+	own := netip.MustParsePrefix("0.0.0.0/0")
+	all, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	for _, one := range all {
+		prefix, err := netip.ParsePrefix(one.String())
+		if err == nil && prefix.Addr().Is4() && !prefix.Addr().IsLoopback() && GuardDefault.check(prefix.Addr()) == nil {
+			own = prefix
+		}
+	}
+	if own.Addr().IsUnspecified() {
+		t.Skip("this machine has no address")
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(own.Addr().String(), "0"))
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, listener.Close()) // so that nobody is there
+
+	leadsTo := &atomic.Value{}
+	leadsTo.Store([]netip.Addr{netip.MustParseAddr("100.100.100.200"), own.Addr()})
+	sink := build(t, Config{URL: "http://several.test:" + port})
+	resolving(t, sink, leadsTo)
+	failure := refused(t, attempt(t, sink, delivery(`{}`)))
+	require.False(t, failure.Permanent, failure.Message)
+	require.Equal(t, "unreachable", failure.Label)
+	require.Contains(t, failure.Message, "connecting to 100.100.100.200 is refused")
 }
 
 // resolver asks a name server that knows one answer to every question: an address, or several.

@@ -9,6 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
@@ -58,10 +61,20 @@ type outgoing struct {
 	// fixed is true where every result goes to the same URL, so that what its receiver says of the URL
 	// concerns them all.
 	fixed bool
+	// secrets are texts that a template may have printed into the host.
+	secrets []string
 }
 
 // name of a request in errors: no more of the URL than scheme and host.
-func (o outgoing) name() string { return o.method + " " + o.target.Scheme + "://" + o.target.Host }
+func (o outgoing) name() string {
+	host := o.target.Host
+	for _, secret := range o.secrets {
+		if len(secret) >= minSecret {
+			host = strings.ReplaceAll(host, secret, "[hidden]")
+		}
+	}
+	return o.method + " " + o.target.Scheme + "://" + host
+}
 
 // exchange sends a request and has its answer read. Whatever happens to it before that is classified.
 func (n *network) exchange(ctx context.Context, out outgoing, hide func(string) string, read func(*http.Response) error) error {
@@ -111,7 +124,22 @@ func (n *network) dial(ctx context.Context, kind, address string) (net.Conn, err
 	if proxy, _ := ctx.Value(tunnelKey{}).(*url.URL); proxy != nil {
 		return n.through(ctx, proxy, address)
 	}
-	return n.dialer(n.guard).DialContext(ctx, kind, address)
+	var allowed atomic.Bool
+	dialer := n.dialer(n.guard)
+	dialer.ControlContext = func(ctx context.Context, kind, address string, raw syscall.RawConn) error {
+		err := n.guard.control(ctx, kind, address, raw)
+		if err == nil {
+			allowed.Store(true)
+		}
+		return err
+	}
+	conn, err := dialer.DialContext(ctx, kind, address)
+	// Of what several addresses of a name come to, the dialer tells the first alone. A refusal is for good only
+	// where nothing else could have been connected to.
+	if refused, found := errors.AsType[*refusedError](err); found && allowed.Load() {
+		return nil, sinks.Label(errors.New("no other address of the name answers, and "+refused.Error()), "unreachable")
+	}
+	return conn, err
 }
 
 func (n *network) close() { n.transport.CloseIdleConnections() }

@@ -137,7 +137,7 @@ func (s *Sender) outgoing(m message, target *url.URL) outgoing {
 	headers[standardwebhooks.HeaderWebhookID] = m.id
 	headers[standardwebhooks.HeaderWebhookTimestamp] = strconv.FormatInt(stamp.Unix(), 10)
 	return outgoing{
-		method: m.method, target: target, headers: headers, body: m.body, fixed: m.fixed,
+		method: m.method, target: target, headers: headers, body: m.body, fixed: m.fixed, secrets: s.secrets,
 		sign: func(header http.Header) error { return s.signer.sign(header, m.id, stamp, m.body) },
 	}
 }
