@@ -18,6 +18,7 @@ func functions() template.FuncMap {
 		"json":     toJSON,
 		"raw":      plainText,
 		"path":     toPath,
+		"urlquery": toQuery, // text/template's own writes Go's syntax for what is no text
 		"get":      get,
 		"choose":   choose,
 		"truncate": truncate,
@@ -30,7 +31,7 @@ func functions() template.FuncMap {
 		// What a pipeline is given at its end: see walker.
 		"_json":  insideJSON,
 		"_url":   toPath,
-		"_query": func(v any) (string, error) { return mapText(v, url.QueryEscape) },
+		"_query": toQuery,
 		"_plain": plainText,
 	}
 }
@@ -89,6 +90,9 @@ func toPath(value any) (string, error) {
 	}
 	return url.PathEscape(plain), nil
 }
+
+// toQuery escapes a value for a parameter of a query or form.
+func toQuery(value any) (string, error) { return mapText(value, url.QueryEscape) }
 
 // get follows keys into a value, and numbers into a list. It is null where they lead nowhere.
 func get(value any, keys ...any) any {

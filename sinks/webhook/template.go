@@ -40,6 +40,9 @@ func parseText(source string, where place, names []string) (text, error) {
 	if err != nil {
 		return text{}, templateError(err)
 	}
+	if where == inURL && len(parsed.Templates()) > 1 {
+		return text{}, errors.New("a URL has no use for define and block: where their values come to stand, and so how to escape them, cannot be told")
+	}
 	for _, one := range parsed.Templates() {
 		w := walker{where: where, names: names}
 		if one.Tree != nil {

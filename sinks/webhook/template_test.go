@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,6 +116,28 @@ func TestTemplate_URL_AValueStaysInItsSegmentOrParameter(t *testing.T) {
 	whole := build(t, Config{URL: `{{ raw .data.callback }}`, Egress: GuardPermissive})
 	require.NoError(t, attempt(t, whole, delivery(`{"callback":"`+server.URL+`/cb?x=1"}`)))
 	require.Equal(t, "/cb?x=1", (<-got).RequestURI)
+
+	all := build(t, Config{URL: server.URL + `?all={{ urlquery .raw }}&part={{ urlquery .data.list }}&none={{ urlquery (get .data "none") }}`})
+	require.NoError(t, attempt(t, all, delivery(`{"list":[1.0,"&"]}`)))
+	require.Equal(t, map[string][]string{"all": {`{"list":[1.0,"&"]}`}, "part": {`[1.0,"&"]`}, "none": {"null"}}, map[string][]string((<-got).URL.Query()))
+}
+
+func TestTemplate_AValueInTheHost_IsNotShown(t *testing.T) {
+	t.Parallel()
+	r := receive(t, always(http.StatusNotFound, "nobody"))
+	_, port, err := net.SplitHostPort(r.Listener.Addr().String())
+	require.NoError(t, err)
+	sink := build(t, Config{
+		URL: "http://{{ .values.tenant }}.test:" + port, Egress: GuardDefault,
+		Values: map[string]config.Secret{"tenant": config.NewSecret(password)},
+	})
+	leadsTo := &atomic.Value{}
+	leadsTo.Store(netip.MustParseAddr("127.0.0.1"))
+	resolving(t, sink, leadsTo)
+	require.Contains(t, refused(t, attempt(t, sink, delivery(`{}`))).Message, "http://[hidden].test:"+port+": answered 404")
+	sink.sender.network.close()
+	leadsTo.Store(netip.MustParseAddr("169.254.169.254"))
+	require.Equal(t, "egress refused", refused(t, attempt(t, sink, delivery(`{}`))).Label)
 }
 
 func TestTemplate_Form_IsEscapedAsSuch(t *testing.T) {
@@ -226,6 +251,7 @@ func TestTemplate_EachMistake_IsFoundAtStart(t *testing.T) {
 		field, remedy string
 	}{
 		{Config{URL: address + "{{ .data.x "}, "url", "unclosed action"},
+		{Config{URL: address + `?q={{ template "t" . }}{{ define "t" }}{{ .id }}{{ end }}`}, "url", "no use for define"},
 		{Config{URL: "htps://example.com/{{ .id }}"}, "url", "did you mean https?"},
 		{Config{URL: "https://me:" + password + "@example.com/{{ .id }}"}, "url", "auth.basic"},
 		{Config{URL: address, Body: `{{ .daat.x }}`}, "body", `field "daat" is unknown: there are source, id`},
