@@ -11,6 +11,9 @@ import (
 	"github.com/consign-dev/consign/sinks"
 )
 
+// headersTooLarge is JetStream's code for what is over 64 KiB, for which the client has no name.
+const headersTooLarge jetstream.ErrorCode = 10097
+
 // waiting is a delivery that waits for its acknowledgements, one after the other.
 type waiting struct {
 	ctx      context.Context
@@ -75,6 +78,8 @@ func (c *connection) explain(subject string, size int, err error) error {
 		return sinks.Permanent(wrap("too large", fmt.Sprintf(": %d bytes and the headers, the server takes %d: raise its max_payload", size, c.conn.MaxPayload())))
 	case errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum):
 		return sinks.Permanent(wrap("too large", fmt.Sprintf(": %d bytes and the headers: raise the stream's maximum message size", size)))
+	case errors.As(err, &refused) && refused.ErrorCode == headersTooLarge:
+		return sinks.Permanent(wrap("too large", ": the result's source, id, type and subject stand in headers: shorten the subject"))
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
 		return wrap("no stream", ": no stream takes this subject: create one, as with: nats stream add --subjects "+subject)
 	case errors.Is(err, nats.ErrPermissionViolation):

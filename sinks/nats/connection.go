@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -45,6 +46,9 @@ type connection struct {
 	conn   *nats.Conn
 	stream jetstream.JetStream
 	failed error
+	// deaf is true once the server has refused the subscription to acknowledgements. It is asked for once
+	// in a connection, so that none comes any more, even if it is allowed later.
+	deaf atomic.Bool
 
 	mu sync.Mutex
 	// trouble is why the latest try to connect failed.
@@ -66,7 +70,14 @@ func newConnection(url string, options []nats.Option) *connection {
 		nats.MaxPingsOutstanding(pingsOut),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.note(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.note(err) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.refusals.tell(err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				if ofSubscription(err) {
+					c.deaf.Store(true)
+				}
+				c.refusals.tell(err)
+			}
+		}),
 	})
 	return c
 }
@@ -96,6 +107,9 @@ func (c *connection) up(ctx context.Context) (jetstream.JetStream, error) {
 	}
 	if c.failed != nil {
 		return nil, c.failed
+	}
+	if c.deaf.CompareAndSwap(true, false) {
+		_ = c.conn.ForceReconnect() // fails only if it is closed, which is looked at below
 	}
 	if c.conn.IsConnected() {
 		return c.stream, nil
@@ -194,9 +208,6 @@ func (r *refusals) listen() (told <-chan error, forget func()) {
 }
 
 func (r *refusals) tell(err error) {
-	if !errors.Is(err, nats.ErrPermissionViolation) {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for listener := range r.listeners {
@@ -209,6 +220,10 @@ func (r *refusals) tell(err error) {
 
 // concerns tells whether a refusal is about messages to subject, or about the acknowledgements of all.
 func concerns(refusal error, subject string) bool {
-	text := strings.ToLower(refusal.Error())
-	return strings.Contains(text, "subscription") || strings.Contains(text, strings.ToLower(fmt.Sprintf("%q", subject)))
+	return ofSubscription(refusal) || strings.Contains(strings.ToLower(refusal.Error()), strings.ToLower(fmt.Sprintf("%q", subject)))
+}
+
+// ofSubscription tells whether a refusal is about acknowledgements, which are all that is subscribed to.
+func ofSubscription(refusal error) bool {
+	return strings.Contains(strings.ToLower(refusal.Error()), "subscription")
 }

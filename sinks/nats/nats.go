@@ -139,12 +139,12 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	if len(batch) == 0 {
 		return nil
 	}
+	refusals, forget := s.connection.refusals.listen()
+	defer forget()
 	stream, err := s.connection.up(ctx)
 	if err != nil {
 		return sinks.All(batch, fmt.Errorf("publish to %s: %w", s.subject, err))
 	}
-	refusals, forget := s.connection.refusals.listen()
-	defer forget()
 
 	errs := make([]error, len(batch))
 	published := s.publish(ctx, stream, batch)

@@ -176,6 +176,21 @@ func TestDeliver_TooLarge_IsPermanentAtItsIndexOnly(t *testing.T) {
 	}
 }
 
+func TestDeliver_ASubjectThatNoHeaderHolds_IsPermanentAtItsIndexOnly(t *testing.T) {
+	t.Parallel()
+	c := serve(t, server.Options{})
+	c.stream(t, nil)
+	batch := sinktest.Deliveries("header", 3)
+	batch[1].Result.Subject = strings.Repeat("x", 70_000)
+	errs := deliver(t, open(t, c.address(), nil), batch)
+	require.NoError(t, errs[0])
+	require.NoError(t, errs[2])
+	failure := sinks.Classify(errs[1])
+	require.True(t, failure.Permanent)
+	require.Equal(t, "too large", failure.Label)
+	require.Contains(t, failure.Message, "shorten the subject")
+}
+
 func TestDeliver_AStreamThatIsFull_IsTransientAndNamesTheCode(t *testing.T) {
 	t.Parallel()
 	c := serve(t, server.Options{})
@@ -236,6 +251,32 @@ func TestDeliver_WhatPermissionsForbid_IsKnownAtOnceAndFlowsOnceAllowed(t *testi
 			require.Len(t, c.messages(t), 3)
 		})
 	}
+}
+
+func TestDeliver_AnInboxThatIsForbidden_IsNamedEachTimeAndHeardOnceAllowedByAReload(t *testing.T) {
+	t.Parallel()
+	allow := func(inbox string) []*server.User {
+		return []*server.User{
+			{Username: "admin", Password: "admin"},
+			{Username: "narrow", Password: password, Permissions: &server.Permissions{Subscribe: &server.SubjectPermission{Allow: []string{inbox}}}},
+		}
+	}
+	c := serve(t, server.Options{Users: allow("_INBOX_other.>")}, natsgo.UserInfo("admin", "admin"))
+	c.stream(t, nil)
+	sink := open(t, c.address(), func(settings *nats.Config) {
+		settings.User, settings.Password = "narrow", config.NewSecret(password)
+	})
+	batch := sinktest.Deliveries("inbox", 2)
+	for range 3 {
+		for _, err := range deliver(t, sink, batch) {
+			require.Equal(t, "permission denied", sinks.Classify(err).Label, err)
+		}
+	}
+	reloaded := c.options
+	reloaded.Users = allow("_INBOX.>")
+	require.NoError(t, c.running.ReloadOptions(&reloaded))
+	deliverAtLast(t, sink, batch)
+	require.Len(t, c.messages(t), 2)
 }
 
 func TestDeliver_AServerThatIsAwayAtFirst_IsFoundOnceItIsThere(t *testing.T) {
