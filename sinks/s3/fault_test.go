@@ -122,9 +122,15 @@ func TestDeliver_StoreThatIsNone_IsTransient(t *testing.T) {
 		require.Equal(t, "http 502", failure.Label, name)
 	}
 	require.Less(t, <-sent, endless, "it is hung up on")
+
+	s.answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>Welcome") })
+	failure := requireFailed(t, batch, sink.Deliver(t.Context(), batch))
+	require.False(t, failure.Permanent)
+	require.Equal(t, "no store", failure.Label)
+	require.Contains(t, failure.Message, "check endpoint")
 	s.server.Close()
 	_ = sink.Deliver(t.Context(), batch) // perhaps by a connection that was kept, and is reset
-	failure := requireFailed(t, batch, sink.Deliver(t.Context(), batch))
+	failure = requireFailed(t, batch, sink.Deliver(t.Context(), batch))
 	require.False(t, failure.Permanent)
 	require.Equal(t, "connection refused", failure.Label)
 }

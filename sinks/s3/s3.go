@@ -201,15 +201,19 @@ func (s *Sink) put(ctx context.Context, key string, body []byte) error {
 		return fmt.Errorf("PUT s3://%s/%s: %w", s.bucket, key, sinks.ErrClosed)
 	}
 	sum := md5.Sum(body) //nolint:gosec // as above
-	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+	taken, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:      &s.bucket,
 		Key:         &key,
 		Body:        bytes.NewReader(body),
 		ContentType: &s.compression.contentType,
 		ContentMD5:  aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	})
-	if err != nil {
-		return s.failed(ctx, "PUT s3://"+s.bucket+"/"+key, err)
+	what := "PUT s3://" + s.bucket + "/" + key
+	switch {
+	case err != nil:
+		return s.failed(ctx, what, err)
+	case taken.ETag == nil:
+		return sinks.Label(fmt.Errorf("%s: answered without an ETag, as no store does that has taken an object: check endpoint", what), "no store")
 	}
 	return nil
 }
