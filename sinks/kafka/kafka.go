@@ -184,7 +184,7 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	}
 	s.produce(ctx, records, errs)
 	for i, err := range errs {
-		if errors.Is(err, kerr.MessageTooLarge) && size(records[i]) < int(s.settings.MaxMessageBytes) {
+		if errors.Is(err, kerr.InvalidRecord) || errors.Is(err, kerr.MessageTooLarge) && size(records[i]) < int(s.settings.MaxMessageBytes) {
 			err = s.alone(ctx, records[i])
 		}
 		if err != nil && records[i] != nil {

@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -178,6 +179,52 @@ func TestDeliver_TooLarge_IsPermanentAtItsIndexOnly(t *testing.T) {
 			require.Len(t, c.records(t, topic), 5)
 		})
 	}
+}
+
+func TestDeliver_ARecordWithoutAKeyForACompactedTopic_IsPermanentAtItsIndexOnly(t *testing.T) {
+	t.Parallel()
+	c := serve(t, 1, nil)
+	sink := open(t, c, func(s *kafka.Config) { s.Key = "subject" })
+	require.NoError(t, deliver(t, sink, sinktest.Deliveries("first", 1))[0])
+	c.cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		c.cluster.KeepControl()
+		produce := request.(*kmsg.ProduceRequest)
+		var batch kmsg.RecordBatch
+		if batch.ReadFrom(produce.Topics[0].Partitions[0].Records) != nil {
+			return nil, nil, false
+		}
+		// Kafka refuses a batch whole, by the answer to all of it, if one of its records has no key.
+		for rest := batch.Records; len(rest) > 0; {
+			length, size := binary.Varint(rest)
+			var record kmsg.Record
+			if record.ReadFrom(rest[:size+int(length)]) != nil {
+				return nil, nil, false
+			}
+			rest = rest[size+int(length):]
+			if len(record.Key) > 0 {
+				continue
+			}
+			response := produce.ResponseKind().(*kmsg.ProduceResponse)
+			response.Topics = []kmsg.ProduceResponseTopic{{
+				Topic: produce.Topics[0].Topic, TopicID: produce.Topics[0].TopicID,
+				Partitions: []kmsg.ProduceResponseTopicPartition{{Partition: produce.Topics[0].Partitions[0].Partition, ErrorCode: kerr.InvalidRecord.Code}},
+			}}
+			return response, nil, true
+		}
+		return nil, nil, false
+	})
+	batch := sinktest.Deliveries("compacted", 16)
+	batch[8].Result.Subject = ""
+	errs := deliver(t, sink, batch)
+	for i, err := range errs {
+		if i != 8 {
+			require.NoError(t, err)
+		}
+	}
+	failure := sinks.Classify(errs[8])
+	require.True(t, failure.Permanent)
+	require.Equal(t, "invalid record", failure.Label)
+	require.Len(t, c.records(t, topic), 16)
 }
 
 func TestDeliver_DataThatIsNoJSON_IsPermanentAtItsIndexOnly(t *testing.T) {

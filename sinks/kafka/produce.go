@@ -50,8 +50,8 @@ func fill(errs []error, answered []bool, err error) {
 	}
 }
 
-// alone produces one record in a batch of its own. The broker measures batches, so one that it finds
-// too large may hold records that are not.
+// alone produces one record in a batch of its own. The broker takes or refuses batches whole, so one that
+// it finds too large, or to hold an invalid record, may hold others that are not.
 func (s *Sink) alone(ctx context.Context, record *kgo.Record) error {
 	if err := s.turn.Acquire(ctx, everyone); err != nil {
 		return err
