@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -190,16 +191,12 @@ func TestDeliver_ARecordWithoutAKeyForACompactedTopic_IsPermanentAtItsIndexOnly(
 		c.cluster.KeepControl()
 		produce := request.(*kmsg.ProduceRequest)
 		var batch kmsg.RecordBatch
-		if batch.ReadFrom(produce.Topics[0].Partitions[0].Records) != nil {
-			return nil, nil, false
-		}
+		assert.NoError(t, batch.ReadFrom(produce.Topics[0].Partitions[0].Records))
 		// Kafka refuses a batch whole, by the answer to all of it, if one of its records has no key.
 		for rest := batch.Records; len(rest) > 0; {
 			length, size := binary.Varint(rest)
 			var record kmsg.Record
-			if record.ReadFrom(rest[:size+int(length)]) != nil {
-				return nil, nil, false
-			}
+			assert.NoError(t, record.ReadFrom(rest[:size+int(length)]))
 			rest = rest[size+int(length):]
 			if len(record.Key) > 0 {
 				continue
