@@ -99,7 +99,7 @@ func (l *leg) run(ctx workflow.Context) {
 		return
 	}
 	if l.Singly && len(pending) > 1 && outcome.Skipped != "" {
-		l.deliverSingly(ctx)
+		l.deliverSingly(ctx, pending)
 	} else {
 		l.deliver(ctx, pending, outcome)
 	}

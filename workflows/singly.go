@@ -12,15 +12,15 @@ import (
 // may have 2,000 activities.
 const singlyAtOnce = 50
 
-// deliverSingly sends each result in activities of its own, since the rate limit of the sink's queue counts
-// activities.
-func (l *leg) deliverSingly(ctx workflow.Context) {
+// deliverSingly sends each pending result in activities of its own, since the rate limit of the sink's queue
+// counts activities.
+func (l *leg) deliverSingly(ctx workflow.Context, pending []int) {
 	l.tried = true
 	name := l.name
 	if name == "" {
 		name = l.Sink
 	}
-	for position := range l.results {
+	for _, position := range pending {
 		one := &leg{
 			Leg: l.Leg, first: l.first, pacer: l.pacer, rank: l.rank, before: l.before, host: &part{host: l.host, of: l, position: position},
 			results: l.results[position : position+1], indexes: l.indexes[position : position+1],

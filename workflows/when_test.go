@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,6 +48,51 @@ func TestDeliver_ResultsThatASinkCannotTellOf_AreParkedAndTheOthersDelivered(t *
 			require.Equal(t, []int{0, 3}, receipt.Legs[0].Skipped)
 		})
 	}
+}
+
+// A leg whose sink has a rate limit is split into one for each result.
+func TestDeliver_ResultThatALimitedSinkCannotTellOf_IsParkedOnly_AndAckedWhenTheOtherSinksAreDone(t *testing.T) {
+	t.Parallel()
+	limited, slow := slack(3), slack(3)
+	limited.Policy.Inline, limited.Singly = false, true
+	limited.Undecided = []activities.Undecided{{Results: []int{1}, Cause: "when: no such key: n"}}
+	slow.Sink, slow.Policy.Inline = "slow", false
+	w := newWorld(t, limited, slow)
+	var (
+		mu   sync.Mutex
+		got  []string
+		done bool // of the slow sink
+	)
+	w.deliver = func(_ context.Context, in activities.DeliverInput) (activities.Outcome, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if in.Sink == "slow" {
+			if len(got) < 2 || len(w.parked) < 1 {
+				return activities.Outcome{Skipped: "not yet"}, nil
+			}
+			done = true
+			return activities.Outcome{Made: 1}, nil
+		}
+		got = append(got, in.Batch[0].Result.ID)
+		return activities.Outcome{Made: 1}, nil
+	}
+	in := few(3)
+	for i := range in.Results {
+		in.Results[i].Ack = &consign.AckTarget{HTTP: &consign.HTTPTarget{URL: "http://127.0.0.1/"}}
+	}
+	w.ack = func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		require.True(t, done, "acked before every sink was done")
+		return nil
+	}
+	receipt := w.run(t, in)
+	require.ElementsMatch(t, []string{"0", "2"}, got)
+	require.Len(t, w.parked, 1)
+	require.Len(t, w.acks, 3)
+	require.Equal(t, consign.Delivered, receipt.Legs[0].Outcome)
+	require.Len(t, receipt.Legs[0].Except, 1)
+	require.Equal(t, 1, receipt.Legs[0].Except[0].Index)
 }
 
 func TestDeliver_WhenASinkCanTellOfNone_MakesNoAttempt(t *testing.T) {
