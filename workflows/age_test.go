@@ -119,7 +119,11 @@ func TestDeliver_MaxAge_WhenTheQueueHeldItUp_IsExpiredWithItsEarlierAttempts(t *
 			t.Parallel()
 			w := newWorld(t, leg)
 			w.deliver = func(context.Context, activities.DeliverInput) (activities.Outcome, error) {
-				return activities.Outcome{}, temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, nil, log)
+				var last error // which Temporal gives as the cause
+				if log != nil {
+					last = temporal.NewApplicationError("503", "http 503")
+				}
+				return activities.Outcome{}, temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, last, log)
 			}
 			w.run(t, one())
 			require.Equal(t, "expired", w.parked[0].Label)

@@ -211,6 +211,30 @@ func TestDeliver_LastAttemptWhoseWorkerIsLost_UsesUpNoRetry_AFewTimes(t *testing
 	}
 }
 
+// Temporal gives a timeout the failure of the attempt before it as its cause.
+func TestDeliver_LastAttemptWhoseWorkerIsLost_AfterOneThatFailed_UsesUpNoRetry_AndTheLogIsKept(t *testing.T) {
+	t.Parallel()
+	leg := slack(1)
+	leg.Policy.Inline = false
+	w := newWorld(t, leg)
+	log := []consign.Attempt{{Number: 1, Label: "http 500", Cause: "500"}}
+	w.deliver = func(context.Context, activities.DeliverInput) (activities.Outcome, error) {
+		failure := temporal.NewApplicationErrorWithOptions("500", "http 500", temporal.ApplicationErrorOptions{})
+		switch len(w.at) {
+		case 1:
+			return activities.Outcome{}, failure
+		case 2:
+			return activities.Outcome{}, temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_START_TO_CLOSE, failure, log)
+		}
+		return activities.Outcome{Made: 1, Failures: []activities.Failed{{Label: "http 400", Cause: "400", Permanent: true}}}, nil
+	}
+	w.run(t, one())
+	require.Len(t, w.at, 3, "once more, since the last one was lost")
+	require.Len(t, w.parked[0].Attempts, 2)
+	require.Equal(t, "http 500", w.parked[0].Attempts[0].Label)
+	require.Equal(t, "timeout", w.parked[0].Attempts[1].Label)
+}
+
 func TestDeliver_AckThatNeverSucceeds_EndsAsFailedAndTheReceiptSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, slack(0))

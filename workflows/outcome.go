@@ -18,12 +18,7 @@ func outcomeOf(err error, pending []int, made, before int) activities.Outcome {
 	outcome := activities.Outcome{}
 	label, cause, permanent := "error", err.Error(), false
 	switch {
-	case errors.As(err, &failure):
-		if failure.HasDetails() && failure.Details(&outcome) == nil && len(outcome.Failures) == len(pending) {
-			return outcome
-		}
-		outcome = activities.Outcome{}
-		label, cause, permanent = failure.Type(), failure.Message(), failure.NonRetryable()
+	// Before the other, since Temporal gives a timeout the failure of the attempt before it as its cause.
 	case errors.As(err, &timeout):
 		label, cause = "timeout", "the attempt timed out"
 		if timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_START_TO_CLOSE {
@@ -34,6 +29,12 @@ func outcomeOf(err error, pending []int, made, before int) activities.Outcome {
 		if timeout.HasLastHeartbeatDetails() && timeout.LastHeartbeatDetails(&log) == nil {
 			outcome.Attempts = log
 		}
+	case errors.As(err, &failure):
+		if failure.HasDetails() && failure.Details(&outcome) == nil && len(outcome.Failures) == len(pending) {
+			return outcome
+		}
+		outcome = activities.Outcome{}
+		label, cause, permanent = failure.Type(), failure.Message(), failure.NonRetryable()
 	}
 	outcome.Made = made
 	for i := range pending {
