@@ -29,7 +29,7 @@ type Failure struct {
 	// It is what dead letters are counted by.
 	Label string
 	// Code is the status that the destination answered with, 503 for one; 0: none is known. People class
-	// failures by it. It is the number at the end of the label.
+	// failures by it. It is what [Status] says, else the number at the end of the label.
 	Code int
 	// Permanent failures are not retried.
 	Permanent bool
@@ -45,6 +45,7 @@ type Failure struct {
 type failure struct {
 	err       error
 	label     string
+	code      int
 	permanent bool
 	transient bool
 	busy      bool
@@ -75,6 +76,10 @@ func Gone(err error) error { return &failure{err: err, permanent: true, gone: tr
 // that ends in a number, such as "http 503" or "smtp 550", gives the failure that code.
 func Label(err error, label string) error { return &failure{err: err, label: label} }
 
+// Status gives an error the status that the destination answered with, as its [Failure.Code], where the
+// label says something else: "s3 AccessDenied" in place of "http 403".
+func Status(err error, code int) error { return &failure{err: err, code: code} }
+
 // Classify reads what err says about itself. Everything that does not say otherwise is transient.
 func Classify(err error) Failure {
 	if err == nil {
@@ -85,7 +90,7 @@ func Classify(err error) Failure {
 	if result.Label == "" {
 		result.Label = label(err)
 	}
-	result.Code = code(result.Label)
+	result.Code = cmp.Or(result.Code, code(result.Label))
 	return result
 }
 
@@ -108,6 +113,7 @@ func (f *Failure) read(err error, transient bool) {
 		f.Gone = f.Gone || mark.gone && !transient
 		f.After = max(f.After, mark.after)
 		f.Label = cmp.Or(f.Label, mark.label)
+		f.Code = cmp.Or(f.Code, mark.code)
 	}
 	switch wrapper := err.(type) { //nolint:errorlint // As above.
 	case interface{ Unwrap() error }:

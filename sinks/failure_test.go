@@ -57,6 +57,14 @@ func TestClassify_Marks_AreFoundThroughWrappingAndInAnyOrder(t *testing.T) {
 			sinks.Failure{Message: "no such channel", Label: "http 404", Code: 404, Permanent: true},
 		},
 		{
+			"StatusBesideTheLabel", sinks.Permanent(sinks.Status(sinks.Label(errCause, "s3 AccessDenied"), 403)),
+			sinks.Failure{Message: "no such channel", Label: "s3 AccessDenied", Code: 403, Permanent: true},
+		},
+		{
+			"StatusBeforeTheLabelsNumber", sinks.Label(sinks.Status(errCause, 403), "quota 7"),
+			sinks.Failure{Message: "no such channel", Label: "quota 7", Code: 403},
+		},
+		{
 			"TheOuterLabel", sinks.Label(sinks.Label(errCause, "inner"), "outer"),
 			sinks.Failure{Message: "no such channel", Label: "outer"},
 		},

@@ -85,7 +85,7 @@ func (s *Sink) refused(what string, response *smithyhttp.Response, err error) er
 		}
 	}
 	text += advice(code, response)
-	err = sinks.Label(errors.New(text), label)
+	err = sinks.Status(sinks.Label(errors.New(text), label), status)
 	switch {
 	case status == http.StatusTooManyRequests, status == http.StatusBadGateway,
 		status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
