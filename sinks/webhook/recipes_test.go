@@ -37,12 +37,17 @@ func recipeEnvironment(name string) (string, bool) {
 // recipe reads one.
 func recipe(t *testing.T, name string) *Config {
 	t.Helper()
+	return recipeSink(t, name).Settings.(*Config)
+}
+
+func recipeSink(t *testing.T, name string) config.Sink {
+	t.Helper()
 	source, err := os.ReadFile(recipes + name + ".yaml")
 	require.NoError(t, err)
 	parsed, err := config.Parse(name, source, []config.Kind{Kind()}, recipeEnvironment)
 	require.NoError(t, err)
 	require.Len(t, parsed.Sinks, 1)
-	return parsed.Sinks[0].Settings.(*Config)
+	return parsed.Sinks[0]
 }
 
 // said is a body as a service reads it.
@@ -261,5 +266,16 @@ func TestRecipes_ARefusal_ShowsNoKey(t *testing.T) {
 		settings.URL = server.URL
 		failure := refused(t, attempt(t, build(t, *settings), delivery(`{"level":"high"}`)))
 		require.NotContains(t, failure.Message, routingKey, name)
+	}
+}
+
+func TestRecipes_AServiceThatIsKnownToLimitRates_GetsNoMore(t *testing.T) {
+	t.Parallel()
+	for name, most := range map[string]struct{ seconds, requests float64 }{
+		"slack": {1, 1}, "discord": {2, 5}, "pagerduty": {60, 120},
+	} {
+		rate := recipeSink(t, name).RateLimit.PerSecond()
+		require.Positive(t, rate, name)
+		require.LessOrEqual(t, rate*most.seconds, most.requests, name)
 	}
 }
