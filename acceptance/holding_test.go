@@ -175,6 +175,25 @@ func TestRetryNow_UsesUpRetries(t *testing.T) {
 	require.Len(t, s.record(receipt.Legs[0].DeadLetter).Attempts, 2)
 }
 
+func TestRetryNow_BehindAnOpenCircuit_IsTriedOnceItLetsAProbeThrough(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks:\n  one: {script: {}, retry: {max: 5, backoff: 1h, max_backoff: 1h}, circuit: {failures: 1, open: 3s}}\n")
+	s.sinks["one"].answers(func(attempt int, _ sinks.Delivery) error {
+		if attempt == 1 {
+			return errors.New("down")
+		}
+		return nil
+	})
+	handle := s.submit("a", `{}`)
+	s.eventually(func() bool { return s.open() == 1 && len(s.sinks["one"].tries()) == 1 }, "it waits for an hour")
+	told, err := deadletters.RetryNow(s.ctx, s.temporal, "one", 0, "me@here")
+	require.NoError(t, err)
+	require.Equal(t, deadletters.Told{Deliveries: 1}, told)
+	receipt := s.wait(handle)
+	require.True(t, receipt.Delivered())
+	require.Equal(t, 2, receipt.Legs[0].Attempts)
+}
+
 func TestParkNow_ParksWhatWaits_WithItsAttempts_AndLeavesAloneWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	s := perform(t, backoffs)

@@ -122,7 +122,9 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	began := time.Now()
 	outcome, skipped := a.attempt(ctx, gate, in, in.Made+int(info.Attempt), 0)
 	if skipped != nil {
-		return skip(skipped.Error())
+		outcome, err := skip(skipped.Error())
+		outcome.After = consign.Millis(gate.probeIn()) // and not after another back-off, which may be hours
+		return outcome, err
 	}
 	outcome.Made = int(info.Attempt)
 	outcome.Free += min(lost(log), MaxLost)

@@ -41,6 +41,16 @@ const rampStart = 2
 // errCircuitOpen means that no attempt was made.
 var errCircuitOpen = errors.New("circuit open")
 
+// probeIn is how long it takes until a circuit that is not closed may let the next attempt through.
+func (g *Gate) probeIn() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if wait := time.Until(g.reopens); wait > 0 {
+		return wait
+	}
+	return g.settings.Circuit.Open // a probe is under way, and may fail
+}
+
 // NewGate puts a gate before an open sink.
 func NewGate(settings config.Sink, sink sinks.Sink, metrics *Metrics) *Gate {
 	g := &Gate{

@@ -70,10 +70,12 @@ func TestGate_FailuresInARow_OpenTheCircuit_AndOneProbeAtATimeClosesIt(t *testin
 		ok, wait, _ := g.Ready(0)
 		require.False(t, ok)
 		require.Equal(t, 5*time.Second, wait)
+		require.Equal(t, 5*time.Second, g.probeIn())
 
 		time.Sleep(wait + time.Millisecond)
 		ok, _, _ = g.Ready(0)
 		require.True(t, ok, "one probe")
+		require.Equal(t, 5*time.Second, g.probeIn(), "unless that one does well")
 		ok, _, _ = g.Ready(1)
 		require.False(t, ok, "one at a time")
 		require.EqualError(t, g.once(), "down")

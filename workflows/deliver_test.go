@@ -154,6 +154,21 @@ func TestDeliver_SkippedAttempts_UseUpNoRetries(t *testing.T) {
 	require.Equal(t, 1, receipt.Legs[0].Attempts)
 }
 
+func TestDeliver_SkippedAttemptThatSaysWhen_IsMadeThen_AndNotAfterABackoff(t *testing.T) {
+	t.Parallel()
+	sink := slack(1)
+	sink.Policy.Backoff, sink.Policy.MaxBackoff = consign.Millis(time.Hour), consign.Millis(time.Hour)
+	w := newWorld(t, sink)
+	w.deliver = func(context.Context, activities.DeliverInput) (activities.Outcome, error) {
+		if len(w.at) <= 2 {
+			return activities.Outcome{Skipped: "circuit open", After: consign.Millis(5 * time.Second)}, nil
+		}
+		return activities.Outcome{Made: 1}, nil
+	}
+	require.True(t, w.run(t, one()).Delivered())
+	require.Equal(t, 5*time.Second, w.at[2].Sub(w.at[1]))
+}
+
 func TestDeliver_ParkThatFails_IsRetriedAndNothingIsAckedBefore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, slack(0))

@@ -141,7 +141,9 @@ func (l *leg) deliver(ctx workflow.Context, pending []int, outcome activities.Ou
 			l.lost += free
 			budget -= max(outcome.Made-free, 0)
 			l.count(outcome)
-			wait = max(l.Policy.Backoff.Duration(), time.Millisecond)
+			if wait = outcome.After.Duration(); wait <= 0 {
+				wait = max(l.Policy.Backoff.Duration(), time.Millisecond)
+			}
 			continue
 		}
 		budget -= max(outcome.Made-max(outcome.Free, 0), 1)
