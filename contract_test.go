@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -99,7 +100,8 @@ func TestContract_NamesAndLimits_AreThoseOfTheCode(t *testing.T) {
 	t.Parallel()
 	page := readDocument(t, contractPage)
 	names := append([]string{
-		consign.TaskQueue, consign.SinkQueue("<sink>"), consign.DeliverWorkflow, consign.DeadLetterWorkflow, consign.FirstAttemptsUpdate,
+		consign.TaskQueue, consign.SinkQueue("<sink>"), consign.DeliverWorkflow, consign.DeadLetterWorkflow,
+		consign.FirstAttemptsUpdate, consign.RetryNowUpdate, consign.ParkNowUpdate, consign.NothingWaits,
 		consign.ReplaySignal, consign.DiscardSignal, consign.RecordQuery, consign.AckSignal, consign.DigestMemo, consign.HeaderMemo,
 		consign.RouteActivity, consign.DeliverActivity, consign.ParkActivity, consign.AckActivity, consign.IncidentType,
 		consign.StateRetrying, consign.StateParked, consign.StateReplayed, consign.StateDiscarded, config.AckSink,
@@ -109,5 +111,6 @@ func TestContract_NamesAndLimits_AreThoseOfTheCode(t *testing.T) {
 		require.Contains(t, page, "`"+name+"`")
 	}
 	require.Equal(t, 1<<20, consign.MaxConsignmentBytes, "the page says 1 MiB")
+	require.Equal(t, 24*time.Hour, consign.MaxSpread, "the page says a day")
 	require.Equal(t, 1024, consign.MaxConsignmentResults, "the page says 1,024")
 }

@@ -31,6 +31,9 @@ func contract() map[string]any {
 		"dead-letter":            consign.Record{},
 		"first-attempts-request": consign.FirstAttemptsRequest{},
 		"first-attempts":         consign.FirstAttempts{},
+		"retry-now-request":      consign.RetryNowRequest{},
+		"park-now-request":       consign.ParkNowRequest{},
+		"waiting":                consign.Waiting{},
 		"deliver-input":          activities.DeliverInput{},
 		"deliver-outcome":        activities.Outcome{},
 	}
@@ -151,6 +154,10 @@ func TestSchemas_TypicalMistakes_AreRefused(t *testing.T) {
 		"an ack with credentials":            {"consignment", entry(`,"ack":{"http":{"url":"http://user:pass@h/"}}`)},
 		"an incident with an ack":            {"consignment", entry(`,"type":"incident","ack":{"signal":{"workflow_id":"w"}}`)},
 		"a digest without its kind":          {"first-attempts-request", `{"digest":"00"}`},
+		"an order about no sink":             {"retry-now-request", `{"by":"ann"}`},
+		"a spread of more than a day":        {"retry-now-request", `{"sink":"s","spread_ms":86400001}`},
+		"a spread of what is parked":         {"park-now-request", `{"sink":"s","spread_ms":1}`},
+		"an answer that counts nothing":      {"waiting", `{}`},
 		"an unknown outcome":                 {"receipt", `{"results":1,"legs":[{"sink":"s","outcome":"ok","attempts":1}],"ack":"none"}`},
 		"a receipt without legs":             {"receipt", `{"results":1,"ack":"none"}`},
 		"a receipt as an ack":                {"ack", `{"results":1,"legs":[],"ack":"sent"}`},
@@ -188,6 +195,7 @@ func TestSchemas_FieldsOfLaterReleases_AreAllowedInWhatConsignWrites(t *testing.
 		"receipt":        `{"results":1,"legs":[{"sink":"s","outcome":"delivered","attempts":1,"new":1}],"ack":"none","new":1}`,
 		"ack":            `{"source":"s","id":"i","receipt":{"results":1,"legs":[],"ack":"none"},"new":1}`,
 		"first-attempts": `{"committed":false,"new":1}`,
+		"waiting":        `{"legs":0,"new":1}`,
 		"result":         `{"source":"s","id":"i","data":null,"new":1}`,
 		"attempt":        `{"number":1,"at":"2026-11-24T12:00:00Z","took_ms":0,"new":1}`,
 	} {
