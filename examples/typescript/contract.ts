@@ -1,15 +1,77 @@
-// The parts of Consign's contract (docs/contract.md) that the examples use.
+// Consign's contract (docs/contract.md) for TypeScript: what docs/schemas describe, by the same names.
+// Fields may be added to what Consign writes.
+
+export interface Consignment {
+  results: Entry[];
+}
+
+export interface Result {
+  source: string;
+  id: string;
+  type?: string;
+  time?: string;
+  subject?: string;
+  data: unknown;
+}
+
+export interface Entry extends Result {
+  ack?: AckTarget;
+}
+
+/** Exactly one of them. */
+export interface AckTarget {
+  signal?: { workflow_id: string; run_id?: string; name?: string };
+  http?: { url: string };
+}
+
+export interface FirstAttemptsRequest {
+  digest?: string;
+  ack?: AckTarget;
+}
+
+export interface FirstAttempts {
+  committed: boolean;
+  receipt?: Receipt;
+}
+
+export interface RetryNowRequest {
+  sink: string;
+  spread_ms?: number;
+  by?: string;
+}
+
+export interface ParkNowRequest {
+  sink: string;
+  by?: string;
+}
+
+export interface Waiting {
+  legs: number;
+  busy?: number;
+}
 
 export interface Receipt {
   results: number;
   legs: LegReceipt[];
+  unrouted?: { index: number; outcome: string }[];
   ack: string;
+  ack_errors?: { index: number; cause: string }[];
 }
 
 export interface LegReceipt {
   sink: string;
+  kind?: string;
   outcome: string;
   attempts: number;
+  cause?: string;
+  dead_letter?: string;
+  except?: LegException[];
+  skipped?: number[];
+}
+
+export interface LegException {
+  index: number;
+  outcome: string;
   cause?: string;
   dead_letter?: string;
 }
@@ -20,25 +82,66 @@ export interface Ack {
   receipt: Receipt;
 }
 
+export interface DeadLetter {
+  id: string;
+  sink: string;
+  kind?: string;
+  state: string;
+  label: string;
+  cause: string;
+  parked_at: string;
+  first: string;
+  workflow_id: string;
+  run_id: string;
+  results: Result[] | null;
+  attempts: Attempt[] | null;
+  made: number;
+  replays: number;
+  replayed_by?: string;
+  also_to?: LegReceipt[];
+  reason?: string;
+}
+
 export interface DeliverInput {
   sink: string;
-  batch: { delivery_id: string; result: { source: string; id: string; data: unknown } }[];
+  kind: string;
+  batch: Item[];
+  first: string;
   policy: Policy;
   made: number;
   before?: number;
+  at?: string;
+  leg?: string;
+  settle?: boolean;
+}
+
+export interface Item {
+  delivery_id: string;
+  result: Result;
 }
 
 export interface Policy {
+  timeout_ms: number;
+  retry_max: number;
   backoff_ms: number;
   max_backoff_ms: number;
+  schedule_ms?: number[];
   jitter?: number;
+  max_retry_after_ms?: number;
+  max_age_ms?: number;
+  batch_max: number;
+  inline: boolean;
+  best_effort?: boolean;
 }
 
 export interface Outcome {
   failures?: Failed[];
   made: number;
+  free?: number;
   attempts?: Attempt[];
   after_ms?: number;
+  skipped?: string;
+  dropped?: boolean;
 }
 
 export interface Failed {
@@ -52,8 +155,8 @@ export interface Attempt {
   number: number;
   at: string;
   took_ms: number;
-  label: string;
-  cause: string;
+  label?: string;
+  cause?: string;
 }
 
 /** The id of the workflow that delivers a result, by which a second submission is recognised. */

@@ -86,8 +86,9 @@ function report(input: DeliverInput, failures: Failed[], began: number): Outcome
   });
 }
 
-/** The wait after the n-th failed attempt, spread at random. */
+/** The wait after the n-th failed attempt, spread at random: that of the schedule, if the sink has one. */
 function delay(policy: Policy, n: number): number {
-  const wait = Math.min(policy.backoff_ms * 2 ** (n - 1), policy.max_backoff_ms);
+  const schedule = policy.schedule_ms ?? [];
+  const wait = schedule[Math.min(n, schedule.length) - 1] ?? Math.min(policy.backoff_ms * 2 ** (n - 1), policy.max_backoff_ms);
   return Math.max(Math.round(wait * (1 + (policy.jitter ?? 0) * (2 * Math.random() - 1))), 1);
 }
