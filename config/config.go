@@ -136,6 +136,9 @@ type DeadLetters struct {
 type Acks struct {
 	// Secret signs HTTP acks by the Standard Webhooks scheme. Empty: they are not signed.
 	Secret Secret `yaml:"secret"`
+	// Secrets are further ones whose signatures stand beside that of secret, in this order, while an
+	// upstream changes from one to another. Default: none.
+	Secrets []Secret `yaml:"secrets"`
 	// Timeout of one try. Default 10s.
 	Timeout time.Duration `yaml:"timeout"`
 	// Retry of acks that fail. Defaults as for a kind that crosses a network.

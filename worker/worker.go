@@ -147,12 +147,12 @@ func (w *Worker) open(ctx context.Context, metrics *activities.Metrics) error {
 			w.gates[name] = gate
 		}
 	}
-	guard := webhook.GuardDefault
-	if p := w.options.Config.Acks.Private; p != nil && !*p {
+	acks, guard := w.options.Config.Acks, webhook.GuardDefault
+	if acks.Private != nil && !*acks.Private {
 		guard = webhook.GuardStrict
 	}
 	var err error
-	if w.acks, err = webhook.NewSender(w.options.Config.Acks.Secret, guard); err != nil {
+	if w.acks, err = webhook.NewSender(acks.Secret, acks.Secrets, guard); err != nil {
 		problems = append(problems, fmt.Errorf("acks.%w", err))
 	}
 	return errors.Join(problems...)

@@ -87,7 +87,7 @@ func trySinks(ctx context.Context, c *config.Config) error {
 			problems = append(problems, fmt.Errorf("sinks.%s.%s: %s", one.Name, one.Kind, c.Redact(err.Error())))
 		}
 	}
-	if _, err := webhook.NewSender(c.Acks.Secret, webhook.GuardDefault); err != nil {
+	if _, err := webhook.NewSender(c.Acks.Secret, c.Acks.Secrets, webhook.GuardDefault); err != nil {
 		problems = append(problems, fmt.Errorf("acks.%w", err))
 	}
 	return errors.Join(problems...)

@@ -125,7 +125,7 @@ func TestDeliver_Gone_ConcernsTheSinkUnlessEachResultHasItsURL(t *testing.T) {
 		require.Equal(t, "http 410", failure.Label)
 		require.Contains(t, failure.Message, "wants no more deliveries at this URL")
 	}
-	sender, err := NewSender(config.NewSecret(key), GuardDefault)
+	sender, err := NewSender(config.NewSecret(key), nil, GuardDefault)
 	require.NoError(t, err)
 	t.Cleanup(sender.Close)
 	require.False(t, refused(t, sender.Post(t.Context(), r.URL, "msg_1", time.Now(), time.Time{}, []byte(`{}`), nil)).Gone, "an ack's URL is its own")

@@ -89,7 +89,7 @@ func TestPost_StrictGuard_RefusesLoopback(t *testing.T) {
 	r := receive(t, nil)
 	_, port, err := net.SplitHostPort(r.Listener.Addr().String())
 	require.NoError(t, err)
-	sender, err := NewSender(config.NewSecret(key), GuardStrict)
+	sender, err := NewSender(config.NewSecret(key), nil, GuardStrict)
 	require.NoError(t, err)
 	t.Cleanup(sender.Close)
 	for _, address := range []string{r.URL, "http://localhost:" + port} {

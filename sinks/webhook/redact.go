@@ -81,18 +81,21 @@ func credentials(word string) []string {
 	return []string{string(plain), cmp.Or(password, user)}
 }
 
-// keyForms are the forms in which a signing secret may be told.
-func keyForms(secret config.Secret) []string {
-	text := secret.Reveal()
-	encoded, prefixed := text, false
-	for _, prefix := range []string{"whsec_", "whsk_"} {
-		if rest, found := strings.CutPrefix(text, prefix); found {
-			encoded, prefixed = rest, true
+// keyForms are the forms in which signing secrets may be told.
+func keyForms(secrets ...config.Secret) []string {
+	var forms []string
+	for _, secret := range secrets {
+		text := secret.Reveal()
+		encoded, prefixed := text, false
+		for _, prefix := range []string{"whsec_", "whsk_"} {
+			if rest, found := strings.CutPrefix(text, prefix); found {
+				encoded, prefixed = rest, true
+			}
 		}
-	}
-	forms := []string{text, encoded, hex.EncodeToString([]byte(text))}
-	if key, err := base64.StdEncoding.DecodeString(encoded); prefixed && err == nil {
-		forms = append(forms, string(key), hex.EncodeToString(key))
+		forms = append(forms, text, encoded, hex.EncodeToString([]byte(text)))
+		if key, err := base64.StdEncoding.DecodeString(encoded); prefixed && err == nil {
+			forms = append(forms, string(key), hex.EncodeToString(key))
+		}
 	}
 	return forms
 }

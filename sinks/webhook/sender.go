@@ -33,18 +33,23 @@ type Sender struct {
 	closed        atomic.Bool
 }
 
-// NewSender returns a sender that signs with secret by Standard Webhooks, or not at all if that is
-// empty, and that connects to no address that guard refuses. It fails if secret is not one: see [Config].
-func NewSender(secret config.Secret, guard Guard) (*Sender, error) {
+// NewSender returns a sender that signs with secret and more by Standard Webhooks, or not at all if there
+// is none, and that connects to no address that guard refuses. It fails if one of them is no secret, and
+// tells by field which: see [Config].
+func NewSender(secret config.Secret, more []config.Secret, guard Guard) (*Sender, error) {
 	var problem error
-	signer := newSigner(Signing{}, secret, nil, func(field, text string) { problem = fmt.Errorf("%s: %s", field, text) })
+	signer := newSigner(Signing{}, secret, more, func(field, text string) {
+		if problem == nil {
+			problem = fmt.Errorf("%s: %s", field, text)
+		}
+	})
 	if problem != nil {
 		return nil, problem
 	}
 	return &Sender{
 		signer:    signer,
 		network:   newNetwork(guard, proxySetting{}, nil, nil),
-		secrets:   keyForms(secret),
+		secrets:   keyForms(append([]config.Secret{secret}, more...)...),
 		userAgent: userAgent(),
 	}, nil
 }

@@ -139,3 +139,18 @@ func TestDeliver_ASecretBeingRotated_EachReceiverFindsItsOwn(t *testing.T) {
 	require.NoError(t, attempt(t, sink, delivery(`{}`)))
 	require.Regexp(t, `^v1,\S{44} v1,\S{44} v1a,\S{88}$`, r.got()[0].header.Get("webhook-signature"))
 }
+
+func TestPost_ASecretOfAcksBeingRotated_EachUpstreamFindsItsOwn(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil) // as above
+	sender, err := NewSender(config.NewSecret("whsec_"+seed), []config.Secret{config.NewSecret(key)}, GuardDefault)
+	require.NoError(t, err)
+	t.Cleanup(sender.Close)
+	require.NoError(t, sender.Post(t.Context(), r.URL, "msg_1", time.Now(), time.Time{}, []byte(`{}`), nil))
+	require.Regexp(t, `^v1,\S{44} v1,\S{44}$`, r.got()[0].header.Get("webhook-signature"))
+	_, err = NewSender(config.Secret{}, []config.Secret{config.NewSecret(key)}, GuardDefault)
+	require.ErrorContains(t, err, "secrets: are further secrets beside the field secret")
+	_, err = NewSender(config.NewSecret(key), []config.Secret{config.NewSecret("whsec_!")}, GuardDefault)
+	require.ErrorContains(t, err, "secrets[0]: ")
+	require.NotContains(t, err.Error(), "!")
+}

@@ -204,9 +204,7 @@ func (c *Config) sender() *Sender {
 	for _, value := range c.Values {
 		s.secrets = append(s.secrets, value.Reveal())
 	}
-	for _, secret := range append([]config.Secret{c.Secret}, c.Secrets...) {
-		s.secrets = append(s.secrets, keyForms(secret)...)
-	}
+	s.secrets = append(s.secrets, keyForms(append([]config.Secret{c.Secret}, c.Secrets...)...)...)
 	if c.Auth.OAuth2 != nil {
 		// The name that the receiver's certificate is for is not that of the token's.
 		security = security.Clone()
