@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 )
 
 // TLS secures the connections of a sink, under the key "tls" of kinds that have one. Empty settings
@@ -15,7 +16,7 @@ type TLS struct {
 	CA string `yaml:"ca"`
 	// ClientCert is a PEM file with the certificate, and what leads up to its authority, by which
 	// Consign proves who it is. It is read anew for each connection, so it may be renewed at any
-	// time. Default: none.
+	// time; while it cannot be read, the one from before serves. Default: none.
 	ClientCert string `yaml:"client_cert"`
 	// ClientKey is the PEM file of the key to ClientCert. Required with it.
 	ClientKey string `yaml:"client_key"`
@@ -41,7 +42,11 @@ func (t *TLS) Validate(report func(field, problem string)) {
 		report("tls.client_cert", "is missing: name the file with the certificate that client_key belongs to")
 	default:
 		if _, err := t.certificate(); err != nil {
-			report("tls.client_cert", err.Error())
+			field := "tls.client_cert"
+			if missing, found := errors.AsType[*os.PathError](err); found && missing.Path == t.ClientKey {
+				field = "tls.client_key"
+			}
+			report(field, err.Error())
 		}
 	}
 }
@@ -59,10 +64,19 @@ func (t *TLS) Config() (*tls.Config, error) {
 	if t.ClientCert == "" {
 		return settings, nil
 	}
-	if _, err := t.certificate(); err != nil {
+	pair, err := t.certificate()
+	if err != nil {
 		return nil, fmt.Errorf("tls.client_cert: %w", err)
 	}
-	settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.certificate() }
+	var last atomic.Pointer[tls.Certificate]
+	last.Store(pair)
+	settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		// While the files are being replaced they may not fit.
+		if renewed, err := t.certificate(); err == nil {
+			last.Store(renewed)
+		}
+		return last.Load(), nil
+	}
 	return settings, nil
 }
 

@@ -52,6 +52,8 @@ func TestTLS_AClientCertificateThatIsRenewed_IsShownByTheNextConnection(t *testi
 	after := shown(t, server, config)
 	require.False(t, before.Equal(after))
 	require.Equal(t, "consign", after.Subject.CommonName)
+	require.NoError(t, os.Remove(first.ClientKey)) // half replaced
+	require.True(t, after.Equal(shown(t, server, config)), "the one from before serves")
 }
 
 // shown makes one connection and returns the certificate that the server was shown.

@@ -5,8 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/consign-dev/consign/sinks"
@@ -18,7 +16,8 @@ type TLS struct {
 	// the system. Default: the system's alone.
 	CA string `yaml:"ca"`
 	// ClientCert is the path of a PEM file with the client certificate to present, and its chain. It and client_key
-	// are read again at each new connection, so that a renewed one needs no restart. Default: none.
+	// are read again at each new connection, so that a renewed one needs no restart; while they cannot be read, the one
+	// from before serves. Default: none.
 	ClientCert string `yaml:"client_cert"`
 	// ClientKey is the path of a PEM file with the private key of client_cert, without a passphrase.
 	ClientKey string `yaml:"client_key"`
@@ -31,7 +30,12 @@ type TLS struct {
 
 // config reads the files and returns what [crypto/tls] needs, and reports what is wrong by field.
 func (t TLS) config(report func(field, problem string)) *tls.Config {
-	c := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS12}
+	files := sinks.TLS{CA: t.CA, ClientCert: t.ClientCert, ClientKey: t.ClientKey, ServerName: t.ServerName}
+	files.Validate(report)
+	c, err := files.Config()
+	if err != nil {
+		c = new(tls.Config) // it is reported
+	}
 	switch t.MinVersion {
 	case "", "1.2":
 	case "1.3":
@@ -39,51 +43,7 @@ func (t TLS) config(report func(field, problem string)) *tls.Config {
 	default:
 		report("tls.min_version", fmt.Sprintf("unknown version %q: there are 1.2 and 1.3, the older ones are broken", t.MinVersion))
 	}
-	authorities, err := sinks.Authorities(t.CA)
-	if err != nil {
-		report("tls.ca", err.Error())
-	}
-	c.RootCAs = authorities
-	switch {
-	case t.ClientCert == "" && t.ClientKey == "":
-	case t.ClientCert == "":
-		report("tls.client_cert", "is missing: tls.client_key needs the certificate it belongs to")
-	case t.ClientKey == "":
-		report("tls.client_key", "is missing: tls.client_cert needs the private key it was made for")
-	default:
-		t.present(c, report)
-	}
 	return c
-}
-
-// present makes a connection show the client certificate.
-func (t TLS) present(c *tls.Config, report func(field, problem string)) {
-	for field, path := range map[string]string{"tls.client_cert": t.ClientCert, "tls.client_key": t.ClientKey} {
-		if _, err := os.ReadFile(path); err != nil {
-			report(field, unreadable(path, err).Error())
-			return
-		}
-	}
-	last, err := tls.LoadX509KeyPair(t.ClientCert, t.ClientKey)
-	if err != nil {
-		report("tls.client_cert", fmt.Sprintf("%s and %s are no certificate and its key in PEM form: %s", t.ClientCert, t.ClientKey, err))
-		return
-	}
-	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		// While the files are being replaced they may not fit: the one that was there at start will do.
-		if renewed, err := tls.LoadX509KeyPair(t.ClientCert, t.ClientKey); err == nil {
-			return &renewed, nil
-		}
-		return &last, nil
-	}
-}
-
-// unreadable says why a file cannot be read, without naming it twice.
-func unreadable(path string, err error) error {
-	if inner, ok := errors.AsType[*fs.PathError](err); ok {
-		err = inner.Err
-	}
-	return fmt.Errorf("%s cannot be read: %w", path, err)
 }
 
 // handshakeLabel names the causes for which a TLS connection does not come about; "" if err is none of

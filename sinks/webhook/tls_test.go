@@ -145,7 +145,7 @@ func TestDeliver_MutualTLS_ShowsTheCertificateAlsoWhenItIsRenewed(t *testing.T) 
 	write(t, ca.sign(t, "second", soonOver()), cert, key)
 	becomes("second")
 	require.NoError(t, os.Remove(key)) // half replaced
-	becomes("first")
+	becomes("second")
 }
 
 func TestTLS_EachMistake_NamesItsField(t *testing.T) {
@@ -164,7 +164,7 @@ func TestTLS_EachMistake_NamesItsField(t *testing.T) {
 		{TLS{ClientKey: key}, "tls.client_cert", "is missing"},
 		{TLS{ClientCert: cert, ClientKey: filepath.Join(dir, "none")}, "tls.client_key", "no such file"},
 		{TLS{ClientCert: filepath.Join(dir, "none"), ClientKey: key}, "tls.client_cert", "no such file"},
-		{TLS{ClientCert: ca.path, ClientKey: key}, "tls.client_cert", "no certificate and its key"},
+		{TLS{ClientCert: ca.path, ClientKey: key}, "tls.client_cert", "no certificate with its key"},
 		{TLS{ClientCert: junk, ClientKey: key}, "tls.client_cert", "PEM"},
 		{TLS{MinVersion: "1.1"}, "tls.min_version", "1.2 and 1.3"},
 	} {
