@@ -31,7 +31,7 @@ type Policy struct {
 func policyOf(s config.Sink) Policy {
 	p := retries(s.Timeout, s.Retry)
 	p.BatchMax = s.BatchMax
-	p.Inline = *s.Inline && s.RateLimit == "" // which Temporal keeps in the sink's queue alone
+	p.Inline = *s.Inline
 	p.MaxAge = consign.Millis(s.MaxAge)
 	p.BestEffort = s.OnFull == config.Drop
 	return p

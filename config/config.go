@@ -81,7 +81,7 @@ type Delivery struct {
 	// OnFull says what happens when queue_depth is reached. Default: block.
 	OnFull OnFull `yaml:"on_full"`
 	// Inline allows the first attempt to be made in the worker that starts the result, without a
-	// queue. Default true.
+	// queue. Default true, and false with a rate_limit.
 	Inline *bool `yaml:"inline"`
 	// RateLimit is how many attempts may start at the sink over all workers, kept by Temporal: "50/s",
 	// "600/m" or "9000/h", at least one a second. Up to one second's worth may start at once. A sink with a

@@ -13,9 +13,6 @@ func (r *reader) external(d *Delivery, own layer) {
 		"transient":      "has no effect: whether a failure may heal is for the external sink's own worker to say",
 		"retry.schedule": "says how often; how soon is for the external sink's own worker to say: it must ask for these waits, which it finds in policy.schedule_ms",
 	} {
-		if own.has(field) {
-			at, _ := own.node.find(field)
-			r.notes = append(r.notes, Problem{File: r.file, Line: at.line, Column: at.column, Path: join(own.path, field), Message: message})
-		}
+		r.note(field, message, own)
 	}
 }

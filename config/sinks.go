@@ -111,6 +111,7 @@ func (r *reader) settings(kind Kind, e entry, path string) Settings {
 	settings := kind.New()
 	r.decode(e.value, reflect.ValueOf(settings).Elem(), path)
 	settings.SetDefaults()
+	before := len(r.problems)
 	settings.Validate(func(name, message string) {
 		at, _ := e.value.find(name)
 		if at.shape != scalar && at == e.value {
@@ -120,6 +121,9 @@ func (r *reader) settings(kind Kind, e entry, path string) Settings {
 			r.problem(at.line, at.column, full, r.origins.redactAbout(full, message))
 		}
 	})
+	if noter, ok := settings.(Noter); ok && len(r.problems) == before {
+		noter.Notes(func(field, message string) { r.note(field, message, layer{e.value, path}) })
+	}
 	return settings
 }
 
@@ -145,6 +149,7 @@ func (r *reader) delivery(e entry, own, defaults *node, kind Kind) Delivery {
 	if kind.External {
 		r.external(&delivery, layer{own, path})
 	}
+	r.checkInline(&delivery, layer{own, path})
 	return delivery
 }
 

@@ -66,6 +66,7 @@ func (r *reader) checkDelivery(d *Delivery, layers ...layer) {
 	r.checkClasses(d, layers...)
 	r.checkRetry(&d.Retry, layers...)
 	d.validate(r.among(layers...))
+	r.noteMaxAge(d, layers)
 }
 
 // checkDefaults checks the section "defaults" in a file that has no sinks, too.
@@ -76,18 +77,7 @@ func (r *reader) checkDefaults(n *node) {
 	delivery := defaultDelivery(false)
 	r.decodeStruct(n, reflect.ValueOf(&delivery).Elem(), "defaults")
 	r.checkDelivery(&delivery, layer{n, "defaults"})
-}
-
-func (r *reader) noteBatchFlush(layers []layer) {
-	for _, l := range layers {
-		if l.has("batch_flush") {
-			at, _ := l.node.find("batch_flush")
-			r.notes = append(r.notes, Problem{
-				File: r.file, Line: at.line, Column: at.column, Path: join(l.path, "batch_flush"),
-				Message: "has no effect: no batch waits to be filled, so this line may go",
-			})
-		}
-	}
+	r.checkInline(&delivery, layer{n, "defaults"})
 }
 
 func (d *Delivery) validate(report report) {

@@ -168,6 +168,23 @@ func (c *Config) checkSamples(t templates, report func(field, problem string)) {
 	}
 }
 
+// Notes remarks on templates that nothing has tried.
+func (c *Config) Notes(note func(field, message string)) {
+	if len(c.Samples) > 0 {
+		return
+	}
+	untried := func(field, source string) {
+		if isTemplate(source) {
+			note(field, "is a template that nothing is tried on: give results of each shape in samples, so that a mistake is found at start")
+		}
+	}
+	untried("url", c.URL)
+	untried("body", c.Body)
+	for _, name := range sorted(c.Headers) {
+		untried("headers."+name, c.Headers[name].Reveal())
+	}
+}
+
 // sampleDelivery reads a sample.
 func sampleDelivery(sample string) (sinks.Delivery, error) {
 	result := consign.Result{Source: "sample", ID: "sample"}

@@ -329,3 +329,22 @@ func FuzzTemplateEscapes(f *testing.F) {
 		require.Empty(t, target.Fragment)
 	})
 }
+
+func TestNotes_TemplatesWithoutSamples_AreNotedWhereTheyStand(t *testing.T) {
+	t.Parallel()
+	for settings, fields := range map[string][]string{
+		`url: "https://a.example/{{ .id }}", body: '{"a": "{{ .id }}"}', headers: {X-Id: "{{ .id }}", X-B: b}`: {"url", "body", "headers.X-Id"},
+		`url: "https://a.example/{{ .id }}", samples: ['{"data": 1}']`:                                         nil,
+		`url: "https://a.example/", body: '{"a": 1}'`:                                                          nil,
+	} {
+		parsed, err := config.Parse("c.yaml", []byte("sinks: {hook: {webhook: {"+settings+"}}}"), []config.Kind{Kind()}, recipeEnvironment)
+		require.NoError(t, err)
+		var noted []string
+		for _, note := range parsed.Notes {
+			require.Contains(t, note.Message, "samples")
+			require.Positive(t, note.Column)
+			noted = append(noted, strings.TrimPrefix(note.Path, "sinks.hook.webhook."))
+		}
+		require.ElementsMatch(t, fields, noted, settings)
+	}
+}
