@@ -42,6 +42,28 @@ sinks:
 	require.NoDirExists(t, filepath.Dir(archive))
 }
 
+func TestRoute_Messages_AreShownInTheirFormatWithTheirHeaders(t *testing.T) {
+	t.Parallel()
+	yaml := `
+sinks:
+  bus: {nats: {url: nats://127.0.0.1:1, subject: detections, format: cloudevents, token: t0ps3cret}}
+  lake: {kafka: {brokers: ["127.0.0.1:1"], topic: detections, format: ocsf}}
+  store: {s3: {bucket: detections, format: cloudevents, access_key: t0ps3cret, secret_key: t0ps3cret}}
+`
+	said := execute(t, routed(t, yaml, `{"source":"s","id":"1","data":{"severity":"high"}}`)...)
+	require.Zero(t, said.code, said.messages)
+	bus, rest, _ := strings.Cut(said.out, "  to lake (kafka)\n")
+	lake, store, _ := strings.Cut(rest, "  to store (s3)\n")
+	event := `    {"specversion":"1.0","id":"1","source":"s","type":"consign.result",`
+	require.Contains(t, bus, "    publish to detections\n    Content-Type: application/cloudevents+json\n    Nats-Msg-Id: msg_")
+	require.Contains(t, bus, event)
+	require.Contains(t, lake, "    produce to detections\n    content-type: application/json\n    ce_deliveryid: msg_")
+	require.Contains(t, lake, `    {"activity_id":1,`)
+	require.Contains(t, store, "    PUT s3://detections/")
+	require.Contains(t, store, event)
+	require.NotContains(t, said.out, "t0ps3cret")
+}
+
 func TestRoute_WhatNobodyWants_AndWhatCannotBeTold_AreSaid(t *testing.T) {
 	t.Parallel()
 	const yaml = "unmatched: park\nsinks:\n  a: {stdout: {}, when: data.n > 1}\n"

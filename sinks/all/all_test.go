@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/all"
 )
@@ -20,6 +21,20 @@ func TestKinds_EachIsAFolderAndOpensSinks(t *testing.T) {
 		require.NotEmpty(t, kind.Summary, kind.Name)
 		require.Implements(t, (*sinks.Settings)(nil), kind.New())
 		require.DirExists(t, filepath.Join("..", kind.Name))
+	}
+}
+
+func TestKinds_WithAnEnvelopeOfTheirOwn_TakeNoFormat(t *testing.T) {
+	t.Parallel()
+	for kind, settings := range map[string]string{
+		"postgres": "url: postgres://db.example.com/results", // its columns
+		"webhook":  "url: https://example.com/hook",          // its templates
+		"external": "",                                       // its worker
+	} {
+		_, err := config.Parse("consign.yaml", []byte("sinks:\n  a:\n    "+kind+":\n      format: ocsf\n      "+settings+"\n"), all.Kinds(),
+			func(string) (string, bool) { return "", false })
+		require.ErrorContains(t, err, `consign.yaml:4:7: sinks.a.`+kind+`.format: unknown field "format"`)
+		require.NotContains(t, err.Error(), "\n", "and nothing else is wrong")
 	}
 }
 

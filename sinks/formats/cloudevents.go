@@ -11,9 +11,6 @@ import (
 	"github.com/consign-dev/consign/sinks"
 )
 
-// untyped is the type of a CloudEvent, which must have one, whose result has none.
-const untyped = "consign.result"
-
 // event is a CloudEvent in the JSON event format:
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 type event struct {

@@ -8,7 +8,7 @@
 //		      format: ocsf
 //
 //	  - ndjson: the result with its source, id and type around the data. It is what submit reads, and
-//	    what a sink writes when nothing is said.
+//	    what a sink of lines writes when nothing is said.
 //	  - cloudevents: a CloudEvent 1.0 in structured JSON; the attribute deliveryid is what receivers drop
 //	    duplicates by.
 //	  - ocsf: a Detection Finding (class 2004) of OCSF 1.1.0. Its metadata.uid is the delivery id, and
@@ -16,6 +16,10 @@
 //
 // In all of them the bytes of the data are as they were submitted, except that raw_data, being a text,
 // cannot hold what is not UTF-8.
+//
+// Sinks of messages, which have headers, send the data alone when nothing is said, under the attributes
+// of a CloudEvent in binary mode: [Attributes]. In a format, the body of a message is the whole
+// document, and its headers say no more than its media type and the delivery id.
 package formats
 
 import (
@@ -44,6 +48,9 @@ func (Format) Values() []string { return []string{string(NDJSON), string(OCSF), 
 
 // Validate reports a format that there is not, as the problem of the field "format".
 func (f Format) Validate(report func(field, problem string)) {
+	if f == "" {
+		return
+	}
 	if problem := config.Choice(string(f), f.Values()...); problem != "" {
 		report("format", problem)
 	}

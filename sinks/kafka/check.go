@@ -50,6 +50,7 @@ func (c *Config) Validate(report func(field, problem string)) {
 	if !c.Key.valid() {
 		report("key", fmt.Sprintf("%q: expected one of source, id, subject, type, delivery_id", string(c.Key)))
 	}
+	c.Format.Validate(report)
 	if _, err := c.codec(); err != nil {
 		report("compression", err.Error())
 	}

@@ -40,6 +40,7 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 		{with(func(c *kafka.Config) { c.Topic = strings.Repeat("a", 250) }), "topic", "at most 249"},
 		{with(func(c *kafka.Config) { c.IncidentTopic = ".." }), "incident_topic", "no name for a topic"},
 		{with(func(c *kafka.Config) { c.Key = "host" }), "key", "source, id, subject, type, delivery_id"},
+		{with(func(c *kafka.Config) { c.Format = "ocfs" }), "format", `expected one of ndjson, ocsf, cloudevents (did you mean "ocsf"?)`},
 		{with(func(c *kafka.Config) { c.Compression = "brotli" }), "compression", "none, gzip, snappy, lz4, zstd"},
 		{with(func(c *kafka.Config) { c.MaxMessageBytes = 100 }), "max_message_bytes", "expected 1024 to"},
 		{with(func(c *kafka.Config) { c.MaxMessageBytes = 1 << 30 }), "max_message_bytes", "expected 1024 to"},

@@ -20,6 +20,10 @@
 // result without a type), ce_time and ce_subject where the result has them, and content-type. The
 // header ce_deliveryid holds the delivery id, the same on every retry and on a replay.
 //
+// With a format, the value is the whole document, and of the headers content-type and ce_deliveryid
+// are left: application/cloudevents+json tells that the value is a CloudEvent in structured mode;
+// ndjson and ocsf are application/json.
+//
 // # Repeats
 //
 // The producer is idempotent, so what it repeats within one attempt is stored once. An attempt that
@@ -64,6 +68,7 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 )
 
 // Kind makes the sink known to the configuration.
@@ -90,6 +95,9 @@ type Config struct {
 	// partition, and keep their order in it. A result whose subject or type is empty has no key by
 	// it. Default: no key.
 	Key Key `yaml:"key"`
+	// Format of the value: ndjson, ocsf or cloudevents, see package formats. Default: the data alone, under
+	// the attributes of a CloudEvent in headers.
+	Format formats.Format `yaml:"format"`
 	// Compression of batches of records: none, gzip, snappy, lz4 or zstd. Default none, which every
 	// consumer reads.
 	Compression string `yaml:"compression"`
@@ -180,7 +188,7 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	errs := make([]error, len(batch))
 	records := make([]*kgo.Record, len(batch))
 	for i, d := range batch {
-		records[i], errs[i] = s.record(d)
+		records[i], errs[i] = s.settings.record(d)
 	}
 	s.produce(ctx, records, errs)
 	for i, err := range errs {
@@ -209,11 +217,11 @@ func (s *Sink) reach(ctx context.Context) error {
 	return nil
 }
 
-func (s *Sink) topicOf(d sinks.Delivery) string {
+func (c *Config) topicOf(d sinks.Delivery) string {
 	if d.Result.Type == consign.IncidentType {
-		return s.settings.IncidentTopic
+		return c.IncidentTopic
 	}
-	return s.settings.Topic
+	return c.Topic
 }
 
 // OnBrokerConnect keeps why a broker cannot be connected to, for those who wait for it. It is a hook

@@ -22,6 +22,7 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 	"github.com/consign-dev/consign/sinks/kafka"
 	"github.com/consign-dev/consign/sinks/sinktest"
 )
@@ -75,6 +76,31 @@ func TestDeliver_OneResult_IsItsDataUnderTheAttributesOfACloudEvent(t *testing.T
 	require.Equal(t, map[string]string{
 		"ce_specversion": "1.0", "ce_id": "i", "ce_source": "s", "ce_type": "consign.result", "ce_deliveryid": "msg_bare", "content-type": "application/json",
 	}, headers(held[1]))
+}
+
+func TestDeliver_EachFormat_IsWhatConsumersReadByteForByte(t *testing.T) {
+	t.Parallel()
+	for format, contentType := range map[formats.Format]string{
+		formats.NDJSON: "application/json", formats.OCSF: "application/json", formats.CloudEvents: "application/cloudevents+json",
+	} {
+		t.Run(string(format), func(t *testing.T) {
+			t.Parallel()
+			batch := append(sinktest.RealResults(t), sinktest.Deliveries("plain", 2)...)
+			c := serve(t, 1, nil)
+			sink := open(t, c, func(s *kafka.Config) { s.Format, s.IncidentTopic = format, topic })
+			for _, err := range deliver(t, sink, batch) {
+				require.NoError(t, err)
+			}
+			held := c.records(t, topic)
+			require.Len(t, held, len(batch))
+			for i, record := range held {
+				want, err := format.Encode(batch[i])
+				require.NoError(t, err)
+				require.Equal(t, string(want), string(record.Value))
+				require.Equal(t, map[string]string{"content-type": contentType, "ce_deliveryid": batch[i].ID}, headers(record))
+			}
+		})
+	}
 }
 
 func headers(record *kgo.Record) map[string]string {

@@ -1,15 +1,12 @@
 package kafka
 
 import (
-	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 )
 
 // Key is what the key of a record is taken from.
@@ -53,42 +50,28 @@ func (k Key) of(d sinks.Delivery) []byte {
 	return []byte(key)
 }
 
-// untyped is the type of a CloudEvent, which must have one, whose result has none.
-const untyped = "consign.result"
-
-// body is what a record carries: the data of the result, with its bytes as they came.
-func body(d sinks.Delivery) ([]byte, error) {
-	if !json.Valid(d.Result.Data) {
-		return nil, errors.New("the data is not JSON")
-	}
-	return d.Result.Data, nil
-}
-
 // record returns what to produce for a delivery.
-func (s *Sink) record(d sinks.Delivery) (*kgo.Record, error) {
-	value, err := body(d)
+func (c *Config) record(d sinks.Delivery) (*kgo.Record, error) {
+	value, err := c.Format.Body(d)
 	if err != nil {
 		return nil, sinks.Permanent(fmt.Errorf("encode result %s/%s: %w", d.Result.Source, d.Result.ID, err))
 	}
-	return &kgo.Record{Topic: s.topicOf(d), Key: s.settings.Key.of(d), Value: value, Headers: headers(d)}, nil
+	return &kgo.Record{Topic: c.topicOf(d), Key: c.Key.of(d), Value: value, Headers: headers(d, c.Format)}, nil
 }
 
-// headers are the attributes of a CloudEvent in binary mode, by section 3.2 of its Kafka binding, and
-// the delivery id as an extension of them.
-func headers(d sinks.Delivery) []kgo.RecordHeader {
+// headers are the media type and the delivery id and, where the value is the data alone, the attributes
+// of a CloudEvent in binary mode, by section 3.2 of its Kafka binding. A value that is a whole document
+// has them in itself.
+func headers(d sinks.Delivery, format formats.Format) []kgo.RecordHeader {
 	list := []kgo.RecordHeader{
-		{Key: "ce_specversion", Value: []byte("1.0")},
-		{Key: "ce_id", Value: []byte(d.Result.ID)},
-		{Key: "ce_source", Value: []byte(d.Result.Source)},
-		{Key: "ce_type", Value: []byte(cmp.Or(d.Result.Type, untyped))},
+		{Key: "content-type", Value: []byte(format.ContentType())},
 		{Key: "ce_deliveryid", Value: []byte(d.ID)},
-		{Key: "content-type", Value: []byte("application/json")},
 	}
-	if !d.Result.Time.IsZero() {
-		list = append(list, kgo.RecordHeader{Key: "ce_time", Value: []byte(d.Result.Time.Format(time.RFC3339Nano))})
+	if format != "" {
+		return list
 	}
-	if d.Result.Subject != "" {
-		list = append(list, kgo.RecordHeader{Key: "ce_subject", Value: []byte(d.Result.Subject)})
+	for name, value := range formats.Attributes(d) {
+		list = append(list, kgo.RecordHeader{Key: "ce_" + name, Value: []byte(value)})
 	}
 	return list
 }

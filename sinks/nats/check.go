@@ -26,6 +26,7 @@ func (c *Config) Validate(report func(field, problem string)) {
 			report(field.name, err.Error())
 		}
 	}
+	c.Format.Validate(report)
 	c.checkLogin(report)
 	c.TLS.Validate(report)
 }

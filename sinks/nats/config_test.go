@@ -49,6 +49,7 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 		{with(func(c *nats.Config) { c.Subject = "de tections" }), "subject", "holds a blank"},
 		{with(func(c *nats.Config) { c.IncidentSubject = "incidents.*" }), "incident_subject", "holds the wildcard *"},
 		{with(func(c *nats.Config) { c.InboxPrefix = "_INBOX.>" }), "inbox_prefix", "holds the wildcard >"},
+		{with(func(c *nats.Config) { c.Format = "xml" }), "format", `"xml": expected one of ndjson, ocsf, cloudevents`},
 		{with(func(c *nats.Config) { c.Password = secret }), "user", "is missing"},
 		{with(func(c *nats.Config) { c.User = "me" }), "password", "is missing"},
 		{with(func(c *nats.Config) { c.User, c.Password, c.Token = "me", secret, secret }), "user", "beside token: keep one"},

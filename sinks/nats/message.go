@@ -1,45 +1,36 @@
 package nats
 
 import (
-	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 )
 
-// untyped is the type of a CloudEvent, which must have one, whose result has none.
-const untyped = "consign.result"
-
-// body is what a message carries: the data of the result, with its bytes as they came.
-func body(d sinks.Delivery) ([]byte, error) {
-	if !json.Valid(d.Result.Data) {
-		return nil, errors.New("the data is not JSON")
+// message returns what to publish for a delivery.
+func (c *Config) message(d sinks.Delivery) (*nats.Msg, error) {
+	body, err := c.Format.Body(d)
+	if err != nil {
+		return nil, sinks.Permanent(fmt.Errorf("encode result %s/%s: %w", d.Result.Source, d.Result.ID, err))
 	}
-	return d.Result.Data, nil
+	return &nats.Msg{Subject: c.subjectOf(d), Header: header(d, c.Format), Data: body}, nil
 }
 
-// header holds the delivery id, by which the stream drops duplicates, and the attributes of a
-// CloudEvent in binary mode.
-func header(d sinks.Delivery) nats.Header {
-	h := nats.Header{
-		nats.MsgIdHdr:        {d.ID},
-		"ce-specversion":     {"1.0"},
-		"ce-id":              {escape(d.Result.ID)},
-		"ce-source":          {escape(d.Result.Source)},
-		"ce-type":            {escape(cmp.Or(d.Result.Type, untyped))},
-		"ce-datacontenttype": {"application/json"},
+// header holds the delivery id, by which the stream drops duplicates. Beside a body that is the data
+// alone stand the attributes of a CloudEvent in binary mode, by section 3.1 of its NATS binding; a body
+// that is a whole document has them in itself, and its media type beside it.
+func header(d sinks.Delivery, format formats.Format) nats.Header {
+	h := nats.Header{nats.MsgIdHdr: {d.ID}}
+	if format != "" {
+		h["Content-Type"] = []string{format.ContentType()}
+		return h
 	}
-	if !d.Result.Time.IsZero() {
-		h["ce-time"] = []string{d.Result.Time.Format(time.RFC3339Nano)}
-	}
-	if d.Result.Subject != "" {
-		h["ce-subject"] = []string{escape(d.Result.Subject)}
+	h["ce-datacontenttype"] = []string{format.ContentType()}
+	for name, value := range formats.Attributes(d) {
+		h["ce-"+name] = []string{escape(value)}
 	}
 	return h
 }

@@ -23,6 +23,10 @@
 // result has them, and ce-datacontenttype. Their values are percent-escaped as the HTTP binding of
 // CloudEvents says: blanks, the characters " and %, and what is not printable ASCII.
 //
+// With a format, the body is the whole document, and of the headers Nats-Msg-Id is left, with
+// Content-Type: application/cloudevents+json tells that the body is a CloudEvent in structured mode;
+// ndjson and ocsf are application/json.
+//
 // # The stream
 //
 // A person creates the stream, since how long it keeps messages, and how many copies of them, is not
@@ -51,6 +55,7 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 )
 
 // Kind makes the sink known to the configuration.
@@ -73,6 +78,9 @@ type Config struct {
 	// IncidentSubject is the subject for results of type "incident", which reach only sinks with
 	// "incidents: true". Default: Subject.
 	IncidentSubject string `yaml:"incident_subject"`
+	// Format of the body: ndjson, ocsf or cloudevents, see package formats. Default: the data alone, under
+	// the attributes of a CloudEvent in headers.
+	Format formats.Format `yaml:"format"`
 	// InboxPrefix begins the subject that acknowledgements come to, for users who may not subscribe
 	// below _INBOX. Default _INBOX.
 	InboxPrefix string `yaml:"inbox_prefix"`
@@ -112,8 +120,8 @@ func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(
 
 // Sink publishes results to one subject, and incidents to another.
 type Sink struct {
-	subject, incidents string
-	connection         *connection
+	settings   Config
+	connection *connection
 }
 
 // New returns a sink with these settings, or everything that [Config.Validate] finds wrong.
@@ -130,7 +138,7 @@ func New(c Config) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nats.%w", err)
 	}
-	return &Sink{subject: c.Subject, incidents: c.IncidentSubject, connection: newConnection(c.URL, options)}, nil
+	return &Sink{settings: c, connection: newConnection(c.URL, options)}, nil
 }
 
 // Deliver publishes the whole batch, then waits for the acknowledgement of each message. When ctx
@@ -143,14 +151,14 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	defer forget()
 	stream, err := s.connection.up(ctx)
 	if err != nil {
-		return sinks.All(batch, fmt.Errorf("publish to %s: %w", s.subject, err))
+		return sinks.All(batch, fmt.Errorf("publish to %s: %w", s.settings.Subject, err))
 	}
 
 	errs := make([]error, len(batch))
 	published := s.publish(ctx, stream, batch)
 	wait := waiting{ctx: ctx, refusals: refusals}
 	for i, d := range batch {
-		subject := s.subjectOf(d)
+		subject := s.settings.subjectOf(d)
 		if size, err := wait.acknowledged(published, subject); err != nil {
 			errs[i] = s.connection.explain(subject, size, err)
 		}
@@ -173,7 +181,7 @@ func (s *Sink) publish(ctx context.Context, stream jetstream.JetStream, batch []
 		for _, d := range batch {
 			var p publication
 			if p.err = ctx.Err(); p.err == nil {
-				p = publishOne(stream, s.subjectOf(d), d)
+				p = s.publishOne(stream, d)
 			}
 			published <- p
 		}
@@ -181,26 +189,26 @@ func (s *Sink) publish(ctx context.Context, stream jetstream.JetStream, batch []
 	return published
 }
 
-func publishOne(stream jetstream.JetStream, subject string, d sinks.Delivery) publication {
-	data, err := body(d)
+func (s *Sink) publishOne(stream jetstream.JetStream, d sinks.Delivery) publication {
+	message, err := s.settings.message(d)
 	if err != nil {
-		return publication{err: sinks.Permanent(fmt.Errorf("encode result %s/%s: %w", d.Result.Source, d.Result.ID, err))}
+		return publication{err: err}
 	}
-	ack, err := stream.PublishMsgAsync(&nats.Msg{Subject: subject, Header: header(d), Data: data})
-	return publication{ack: ack, size: len(data), err: err}
+	ack, err := stream.PublishMsgAsync(message)
+	return publication{ack: ack, size: len(message.Data), err: err}
 }
 
-func (s *Sink) subjectOf(d sinks.Delivery) string {
+func (c *Config) subjectOf(d sinks.Delivery) string {
 	if d.Result.Type == consign.IncidentType {
-		return s.incidents
+		return c.IncidentSubject
 	}
-	return s.subject
+	return c.Subject
 }
 
 // Close closes the connection.
 func (s *Sink) Close(ctx context.Context) error {
 	if err := s.connection.close(ctx); err != nil {
-		return fmt.Errorf("close the sink to %s: %w", s.subject, err)
+		return fmt.Errorf("close the sink to %s: %w", s.settings.Subject, err)
 	}
 	return nil
 }

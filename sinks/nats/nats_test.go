@@ -16,6 +16,7 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 	"github.com/consign-dev/consign/sinks/nats"
 	"github.com/consign-dev/consign/sinks/sinktest"
 )
@@ -81,6 +82,32 @@ func TestDeliver_OneResult_IsItsDataUnderTheAttributesOfACloudEvent(t *testing.T
 		"Nats-Msg-Id": {"msg_bare"}, "ce-specversion": {"1.0"}, "ce-id": {"i"}, "ce-source": {"s"}, "ce-type": {"consign.result"},
 		"ce-datacontenttype": {"application/json"},
 	}, held[1].Header)
+}
+
+func TestDeliver_EachFormat_IsWhatConsumersReadByteForByte(t *testing.T) {
+	t.Parallel()
+	for format, contentType := range map[formats.Format]string{
+		formats.NDJSON: "application/json", formats.OCSF: "application/json", formats.CloudEvents: "application/cloudevents+json",
+	} {
+		t.Run(string(format), func(t *testing.T) {
+			t.Parallel()
+			batch := append(sinktest.RealResults(t), sinktest.Deliveries("plain", 2)...)
+			c := serve(t, server.Options{})
+			c.stream(t, nil)
+			sink := open(t, c.address(), func(s *nats.Config) { s.Format = format })
+			for _, err := range deliver(t, sink, batch) {
+				require.NoError(t, err)
+			}
+			held := c.messages(t)
+			require.Len(t, held, len(batch))
+			for i, message := range held {
+				want, err := format.Encode(batch[i])
+				require.NoError(t, err)
+				require.Equal(t, string(want), string(message.Data))
+				require.Equal(t, natsgo.Header{"Nats-Msg-Id": {batch[i].ID}, "Content-Type": {contentType}}, message.Header)
+			}
+		})
+	}
 }
 
 func TestDeliver_AnIncident_GoesToItsOwnSubject(t *testing.T) {

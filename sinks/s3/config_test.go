@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks/formats"
 	"github.com/consign-dev/consign/sinks/s3"
 	"github.com/consign-dev/consign/sinks/sinktest"
 )
@@ -18,7 +19,7 @@ func TestConfig_ExampleOfThePackage_IsRead(t *testing.T) {
 	read, err := config.Parse("consign.yaml", []byte(sinktest.Example(t, "s3.go")), []config.Kind{s3.Kind()}, none)
 	require.NoError(t, err)
 	require.Len(t, read.Sinks, 1)
-	require.Equal(t, &s3.Config{Bucket: "detections", Prefix: "consign/", Region: "eu-central-1", Compression: "gzip", PathStyle: new(false)}, read.Sinks[0].Settings)
+	require.Equal(t, &s3.Config{Bucket: "detections", Prefix: "consign/", Region: "eu-central-1", Compression: "gzip", Format: formats.NDJSON, PathStyle: new(false)}, read.Sinks[0].Settings)
 	require.Equal(t, 256, read.Sinks[0].Delivery.BatchMax)
 }
 
@@ -54,6 +55,7 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 		{s3.Config{Bucket: bucket, Endpoint: "https://h?x=y"}, "endpoint", "has a query"},
 		{s3.Config{Bucket: bucket, Region: "eu central"}, "region", "is no region"},
 		{s3.Config{Bucket: bucket, Compression: "lz4"}, "compression", "gzip, zstd and none are"},
+		{s3.Config{Bucket: bucket, Format: "cloudevent"}, "format", `(did you mean "cloudevents"?)`},
 		{s3.Config{Bucket: bucket, AccessKey: config.NewSecret(accessKey)}, "secret_key", "is missing beside access_key"},
 		{s3.Config{Bucket: bucket, SecretKey: config.NewSecret(secretKey)}, "access_key", "is missing beside secret_key"},
 		{s3.Config{Bucket: bucket, CA: "/nowhere/ca.pem"}, "ca", "/nowhere/ca.pem"},

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 )
 
 // The values of [Config.Compression].
@@ -50,9 +51,9 @@ func compressGzip(content []byte) []byte {
 
 // encode returns the content of an object and the deliveries in it. A result that is no JSON gets an
 // error at its index and no line.
-func encode(batch []sinks.Delivery) (content []byte, stored []sinks.Delivery, errs []error) {
+func (s *Sink) encode(batch []sinks.Delivery) (content []byte, stored []sinks.Delivery, errs []error) {
 	for i, delivery := range batch {
-		text, err := line(delivery)
+		text, err := line(delivery, s.format)
 		if err != nil {
 			if errs == nil {
 				errs = make([]error, len(batch))
@@ -66,11 +67,12 @@ func encode(batch []sinks.Delivery) (content []byte, stored []sinks.Delivery, er
 	return content, stored, errs
 }
 
-// line is one delivery: the result as other sinks write it, with the delivery id in front.
-func line(d sinks.Delivery) ([]byte, error) {
-	result, err := d.Result.Encode()
-	if err != nil {
-		return nil, err
+// line is one delivery: the result as other sinks write it and, with NDJSON, which does not have it, the
+// delivery id in front.
+func line(d sinks.Delivery, format formats.Format) ([]byte, error) {
+	result, err := format.Encode(d)
+	if err != nil || format != formats.NDJSON {
+		return result, err
 	}
 	id, err := json.Marshal(d.ID)
 	if err != nil {

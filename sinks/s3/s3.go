@@ -37,6 +37,8 @@
 //
 //	{"delivery_id":"msg_…","source":"edr","id":"4711","type":"detection","data":{…}}
 //
+// With the format ocsf the delivery id is its metadata.uid, with cloudevents its deliveryid.
+//
 // # What fails
 //
 // What concerns the bucket as a whole is transient, and goes on once that is mended: a store that is
@@ -50,6 +52,7 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // Content-MD5 finds damage on the way, and is asked for by buckets with Object Lock
 	"encoding/base64"
@@ -64,6 +67,7 @@ import (
 
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 )
 
 // lookWait is how long a store may take to answer when the sink is opened, before it counts as away: a
@@ -102,6 +106,8 @@ type Config struct {
 	SecretKey config.Secret `yaml:"secret_key"`
 	// Compression of objects: gzip, zstd or none. Default gzip.
 	Compression string `yaml:"compression"`
+	// Format of a line: ndjson, ocsf or cloudevents, see package formats. Default ndjson.
+	Format formats.Format `yaml:"format"`
 	// CA is a file of certificates in PEM that are trusted beside the system's. Default: that of
 	// AWS_CA_BUNDLE, or none.
 	CA string `yaml:"ca"`
@@ -114,6 +120,7 @@ func (c *Config) SetDefaults() {
 	if c.Compression == "" {
 		c.Compression = gzipped
 	}
+	c.Format = cmp.Or(c.Format, formats.NDJSON)
 	if c.PathStyle == nil {
 		c.PathStyle = new(c.Endpoint != "")
 	}
@@ -141,6 +148,7 @@ type Sink struct {
 	bucket      string
 	prefix      string
 	compression compression
+	format      formats.Format
 	hide        func(string) string
 	closed      atomic.Bool
 }
@@ -170,14 +178,14 @@ func New(ctx context.Context, c Config) (*Sink, error) {
 	}
 	return &Sink{
 		client: client, transport: transport, bucket: c.Bucket, prefix: directory(c.Prefix),
-		compression: compression, hide: hider(c),
+		compression: compression, format: c.Format, hide: hider(c),
 	}, nil
 }
 
 // Deliver stores a batch as one object. When ctx ends before the store has answered, every result is
 // reported as failed, though the object may come to be there.
 func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
-	content, stored, errs := encode(batch)
+	content, stored, errs := s.encode(batch)
 	if len(stored) == 0 {
 		return errs
 	}

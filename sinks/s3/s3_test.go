@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sinks/formats"
 	"github.com/consign-dev/consign/sinks/s3"
 	"github.com/consign-dev/consign/sinks/sinktest"
 )
@@ -58,6 +59,47 @@ func TestDeliver_ABatch_IsOneObjectAsDocumented(t *testing.T) {
 		lines := strings.SplitAfter(string(objects[0].content), "\n")
 		require.Len(t, lines, 4)
 		require.Equal(t, `{"delivery_id":"`+batch[0].ID+`","source":"sinktest/<source>","id":"batch-0000","type":"detection","time":"2026-03-01T12:30:00.123456789Z","subject":"host & user","data":{"prefix":"batch","number":0}}`+"\n", lines[0])
+	}
+}
+
+func TestDeliver_EachFormat_IsWhatReadersFindByteForByte(t *testing.T) {
+	t.Parallel()
+	batch := append(sinktest.RealResults(t), sinktest.Deliveries("plain", 2)...)
+	var keys []string
+	for _, format := range []formats.Format{"", formats.NDJSON, formats.OCSF, formats.CloudEvents} {
+		s := newStore(t, (*httptest.Server).Start)
+		requireNone(t, s.open(t, func(c *s3.Config) { c.Format = format }).Deliver(t.Context(), batch))
+		var want strings.Builder
+		for _, delivery := range batch {
+			line, err := format.Encode(delivery)
+			require.NoError(t, err)
+			if format == "" || format == formats.NDJSON { // which has no delivery id
+				line = slices.Concat([]byte(`{"delivery_id":"`+delivery.ID+`",`), line[1:])
+			}
+			want.WriteString(string(line) + "\n")
+		}
+		objects := s.objects(t)
+		require.Len(t, objects, 1)
+		require.Equal(t, want.String(), string(objects[0].content), format)
+		require.Equal(t, "application/gzip", objects[0].contentType)
+		keys = append(keys, objects[0].key)
+	}
+	require.Len(t, slices.Compact(keys), 1, "the format is not in the key")
+}
+
+func TestPreview_IsTheObjectOfThisDeliveryAlone(t *testing.T) {
+	t.Parallel()
+	delivery := sinktest.Delivery("shown", []byte(`{"a":"<"}`))
+	for _, format := range []formats.Format{formats.NDJSON, formats.OCSF, formats.CloudEvents} {
+		s := newStore(t, (*httptest.Server).Start)
+		settings := s.settings()
+		settings.Format = format
+		settings.SetDefaults()
+		shown, err := settings.Preview(delivery)
+		require.NoError(t, err)
+		requireNone(t, s.open(t, func(c *s3.Config) { c.Format = format }).Deliver(t.Context(), []sinks.Delivery{delivery}))
+		object := s.objects(t)[0]
+		require.Equal(t, "PUT s3://detections/"+object.key+"\n"+strings.TrimSuffix(string(object.content), "\n"), shown)
 	}
 }
 

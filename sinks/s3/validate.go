@@ -33,6 +33,7 @@ func (c *Config) Validate(report func(field, problem string)) {
 	check("endpoint", checkEndpoint(c.Endpoint))
 	_, err := compressionNamed(c.Compression)
 	check("compression", err)
+	c.Format.Validate(report)
 	switch {
 	case c.AccessKey.IsZero() && !c.SecretKey.IsZero():
 		report("access_key", "is missing beside secret_key: set both, or none")

@@ -1,0 +1,28 @@
+package kafka
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/consign-dev/consign/sinks"
+)
+
+var _ sinks.Previewer = (*Config)(nil)
+
+// Preview shows the record that would be produced: its topic, key, headers and value.
+func (c *Config) Preview(d sinks.Delivery) (string, error) {
+	record, err := c.record(d)
+	if err != nil {
+		return "", err
+	}
+	var shown strings.Builder
+	fmt.Fprintf(&shown, "produce to %s\n", record.Topic)
+	if record.Key != nil {
+		fmt.Fprintf(&shown, "key: %s\n", record.Key)
+	}
+	for _, header := range record.Headers {
+		fmt.Fprintf(&shown, "%s: %s\n", header.Key, header.Value)
+	}
+	fmt.Fprintf(&shown, "\n%s", record.Value)
+	return shown.String(), nil
+}
