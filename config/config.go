@@ -128,7 +128,7 @@ type Circuit struct {
 // DeadLetters says who is told of a dead letter.
 type DeadLetters struct {
 	// AlsoTo names sinks that get the record of each dead letter as well. A failure there is counted
-	// and shown, never parked.
+	// and shown, never parked. None of them may have the format ocsf: a dead letter is no finding.
 	AlsoTo []string `yaml:"also_to"`
 }
 

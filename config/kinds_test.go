@@ -58,7 +58,18 @@ func (h *hook) Validate(report func(field, problem string)) {
 
 // lines are the settings of a local kind.
 type lines struct {
-	Path string `yaml:"path"`
+	Path  string `yaml:"path"`
+	Shape shape  `yaml:"shape"`
+}
+
+// shape is a setting that dead letters do not fit.
+type shape string
+
+func (s shape) RefuseRecords() string {
+	if s == "finding" {
+		return "makes findings: name another"
+	}
+	return ""
 }
 
 func (l *lines) SetDefaults() {

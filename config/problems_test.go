@@ -47,6 +47,7 @@ func TestParse_OneMistake_IsOneClearLine(t *testing.T) {
 		"default, no sinks":    {"defaults: {batch_max: 0}\n", `consign.yaml:1:23: defaults.batch_max: "0": must be between 1 and 10000`},
 		"merge of a text":      {"sinks: {a: {<<: x, file: }}\n", `consign.yaml:1:13: sinks.a: << takes a mapping, an alias of one, or a list of such`},
 		"also to, near":        {"sinks: {archive: {file: }}\ndead_letters: {also_to: [archiv]}\n", `consign.yaml:2:26: dead_letters.also_to[0]: unknown sink "archiv" (did you mean "archive"?); allowed: archive`},
+		"also to, findings":    {"sinks:\n  siem: {file: {shape: finding}}\ndead_letters:\n  also_to:\n    - siem\n", `consign.yaml:5:7: dead_letters.also_to[0]: sink "siem" makes findings: name another`},
 		"also to, a text":      {"dead_letters: {also_to: a}\n", `consign.yaml:1:25: dead_letters.also_to: "a" is not a list such as [a, b]`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -131,10 +131,12 @@ func (r *reader) checkUnmatched(root *node, unmatched Unmatched) {
 // checkAlsoTo looks for the named sinks among those of the file, the faulty ones too.
 func (r *reader) checkAlsoTo(root *node, c *Config) {
 	var names []string
+	refusals := map[string]string{}
 	for _, sink := range c.Sinks {
 		if !slices.Contains(names, sink.Name) {
 			names = append(names, sink.Name)
 		}
+		refusals[sink.Name] = refusal(sink.Settings)
 	}
 	for i, name := range c.DeadLetters.AlsoTo {
 		path := fmt.Sprintf("dead_letters.also_to[%d]", i)
@@ -144,8 +146,27 @@ func (r *reader) checkAlsoTo(root *node, c *Config) {
 			r.problem(at.line, at.column, path, unknown("sink", r.shown(path, name), names))
 		case slices.Contains(c.DeadLetters.AlsoTo[:i], name):
 			r.problem(at.line, at.column, path, "is named before: a sink gets the record once")
+		case refusals[name] != "":
+			r.problem(at.line, at.column, path, fmt.Sprintf("sink %q %s", r.shown(path, name), refusals[name]))
 		}
 	}
+}
+
+// resultsOnly is a setting of a sink that may fit results alone, and not the record of a dead letter.
+type resultsOnly interface{ RefuseRecords() string }
+
+// refusal says why a sink with these settings cannot get the records of dead letters; empty: it can.
+func refusal(settings Settings) string {
+	if settings == nil {
+		return ""
+	}
+	v := reflect.ValueOf(settings).Elem()
+	for _, f := range fieldsOf(v.Type()) {
+		if setting, ok := reflect.TypeAssert[resultsOnly](v.FieldByIndex(f.index)); ok && setting.RefuseRecords() != "" {
+			return setting.RefuseRecords()
+		}
+	}
+	return ""
 }
 
 // shown is a value in the form in which it may be printed.

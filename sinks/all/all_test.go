@@ -38,6 +38,23 @@ func TestKinds_WithAnEnvelopeOfTheirOwn_TakeNoFormat(t *testing.T) {
 	}
 }
 
+func TestKinds_ThatMakeFindings_TakeNoDeadLetters(t *testing.T) {
+	t.Parallel()
+	for kind, settings := range map[string]string{
+		"file": "path: a", "stdout": "", "unix": "path: a", "s3": "bucket: detections", "nats": "url: nats://127.0.0.1, subject: a", "kafka": "brokers: [a], topic: a",
+	} {
+		check := func(format string) error {
+			_, err := config.Parse("consign.yaml", []byte("sinks:\n  siem: {"+kind+": {"+format+settings+"}}\ndead_letters: {also_to: [siem]}\n"), all.Kinds(),
+				func(string) (string, bool) { return "", false })
+			return err
+		}
+		require.EqualError(t, check("format: ocsf, "), `consign.yaml:3:26: dead_letters.also_to[0]: sink "siem" has the format ocsf, which would make a security finding of each dead letter: name a sink with another format`)
+		require.NoError(t, check("format: cloudevents, "), "an envelope around the record")
+		require.NoError(t, check("format: ndjson, "))
+		require.NoError(t, check(""))
+	}
+}
+
 func TestKinds_EveryFolderOfASink_IsThere(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{"all": true, "formats": true, "sinktest": true}

@@ -56,6 +56,15 @@ func (f Format) Validate(report func(field, problem string)) {
 	}
 }
 
+// RefuseRecords says why no record of a dead letter is written in this format, for a sink under
+// dead_letters.also_to. It is empty for those that put an envelope around the record as it is.
+func (f Format) RefuseRecords() string {
+	if f == OCSF {
+		return "has the format ocsf, which would make a security finding of each dead letter: name a sink with another format"
+	}
+	return ""
+}
+
 // Encode returns the result as one JSON document on one line, without a newline. It is the same for
 // each attempt of a delivery. The zero value encodes as NDJSON. It fails, and will again, for data that
 // is not JSON.
