@@ -30,7 +30,8 @@ func routeCommand() *cobra.Command {
 exact request or message, with secrets masked. Nothing is sent, opened or written, and no Temporal is
 needed. Input is what submit reads.
 
-Exit code 1 if a value is no result, or a "when" cannot be evaluated on one.`,
+Exit code 1 if a value is no result, or one would be parked since a "when", or what a sink would send, cannot
+be evaluated on it.`,
 		Example: `  consign route results.ndjson
   scanner --json | consign route --source scanner --config staging.yaml
   consign route --json results.ndjson | jq -r '.legs[].sink' | sort | uniq -c`,
@@ -100,7 +101,7 @@ type wayLeg struct {
 	Kind string `json:"kind"`
 	// Request is what would be sent, or kind and address where the kind cannot tell.
 	Request string `json:"request,omitempty"`
-	// Undecided says why the sink's "when" cannot be evaluated: the result would be parked.
+	// Undecided says why the sink's "when", or the request, cannot be evaluated: the result would be parked.
 	Undecided string `json:"undecided,omitempty"`
 }
 
@@ -114,7 +115,9 @@ func (r router) route(cmd *cobra.Command, result consign.Result) (way, error) {
 		leg := wayLeg{Sink: to.Sink, Kind: to.Kind}
 		if len(to.Undecided) > 0 {
 			leg.Undecided = to.Undecided[0].Cause
-		} else if leg.Request, err = r.request(to.Sink, result); err != nil {
+		} else if leg.Request, err = r.request(to.Sink, result); sinks.Classify(err).Permanent {
+			leg.Undecided = r.config.Redact(err.Error())
+		} else if err != nil {
 			return found, fmt.Errorf("sink %s: %w", to.Sink, err)
 		}
 		found.Legs = append(found.Legs, leg)

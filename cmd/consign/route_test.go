@@ -47,7 +47,7 @@ func TestRoute_Messages_AreShownInTheirFormatWithTheirHeaders(t *testing.T) {
 	yaml := `
 sinks:
   bus: {nats: {url: nats://127.0.0.1:1, subject: detections, format: cloudevents, token: t0ps3cret}}
-  lake: {kafka: {brokers: ["127.0.0.1:1"], topic: detections, format: ocsf}}
+  lake: {kafka: {brokers: ["127.0.0.1:1"], topic: detections, format: ocsf, key: 'source + "/" + data.severity'}}
   store: {s3: {bucket: detections, format: cloudevents, access_key: t0ps3cret, secret_key: t0ps3cret}}
 `
 	said := execute(t, routed(t, yaml, `{"source":"s","id":"1","data":{"severity":"high"}}`)...)
@@ -57,11 +57,16 @@ sinks:
 	event := `    {"specversion":"1.0","id":"1","source":"s","type":"consign.result",`
 	require.Contains(t, bus, "    publish to detections\n    Content-Type: application/cloudevents+json\n    Nats-Msg-Id: msg_")
 	require.Contains(t, bus, event)
-	require.Contains(t, lake, "    produce to detections\n    content-type: application/json\n    ce_deliveryid: msg_")
+	require.Contains(t, lake, "    produce to detections\n    key: s/high\n    content-type: application/json\n    ce_deliveryid: msg_")
 	require.Contains(t, lake, `    {"activity_id":1,`)
 	require.Contains(t, store, "    PUT s3://detections/")
 	require.Contains(t, store, event)
 	require.NotContains(t, said.out, "t0ps3cret")
+
+	said = execute(t, routed(t, yaml, `{"source":"s","id":"1","data":{"severity":3}}`)...)
+	require.Equal(t, exit.Failed, said.code, said.messages)
+	require.Contains(t, said.out, "  to lake (kafka)\n    would be parked: key of result s/1: no such overload: ")
+	require.Contains(t, said.out, "  to store (s3)\n    PUT s3://detections/", "the others are shown all the same")
 }
 
 func TestRoute_WhatNobodyWants_AndWhatCannotBeTold_AreSaid(t *testing.T) {

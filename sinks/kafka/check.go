@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/consign-dev/consign/config"
 )
 
 const (
@@ -47,8 +49,8 @@ func (c *Config) Validate(report func(field, problem string)) {
 			report("incident_topic", err.Error())
 		}
 	}
-	if !c.Key.valid() {
-		report("key", fmt.Sprintf("%q: expected one of source, id, subject, type, delivery_id", string(c.Key)))
+	if _, err := config.NewExpression(c.Key); err != nil {
+		report("key", fmt.Sprintf("%q: %s", c.Key, err))
 	}
 	c.Format.Validate(report)
 	if _, err := c.codec(); err != nil {

@@ -39,7 +39,9 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 		{with(func(c *kafka.Config) { c.Topic = "a b" }), "topic", "no name for a topic"},
 		{with(func(c *kafka.Config) { c.Topic = strings.Repeat("a", 250) }), "topic", "at most 249"},
 		{with(func(c *kafka.Config) { c.IncidentTopic = ".." }), "incident_topic", "no name for a topic"},
-		{with(func(c *kafka.Config) { c.Key = "host" }), "key", "source, id, subject, type, delivery_id"},
+		{with(func(c *kafka.Config) { c.Key = "host" }), "key", `"host": at character 1: undeclared reference to "host"`},
+		{with(func(c *kafka.Config) { c.Key = "size(source)" }), "key", `is of type int, not a text: make one of it`},
+		{with(func(c *kafka.Config) { c.Key = "has(data.host)" }), "key", `is of type bool, not a text`},
 		{with(func(c *kafka.Config) { c.Format = "ocfs" }), "format", `expected one of ndjson, ocsf, cloudevents (did you mean "ocsf"?)`},
 		{with(func(c *kafka.Config) { c.Compression = "brotli" }), "compression", "none, gzip, snappy, lz4, zstd"},
 		{with(func(c *kafka.Config) { c.MaxMessageBytes = 100 }), "max_message_bytes", "expected 1024 to"},
@@ -63,6 +65,20 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 	}
 }
 
+func TestConfig_AKeyThatIsNoExpression_IsRefusedAtItsLineWithNothingOfAVariable(t *testing.T) {
+	t.Parallel()
+	check := func(key string) error {
+		_, err := config.Parse("consign.yaml", []byte("sinks:\n  lake:\n    kafka:\n      brokers: [a]\n      topic: b\n      key: "+key+"\n"), []config.Kind{kafka.Kind()},
+			func(name string) (string, bool) { return "source + hunter2", name == "KEY" })
+		return err
+	}
+	require.NoError(t, check(`source + "/" + type`))
+	require.EqualError(t, check("source + host"), `consign.yaml:6:12: sinks.lake.kafka.key: "source + host": at character 10: undeclared reference to "host"`)
+	require.EqualError(t, check("data.port > 1"), `consign.yaml:6:12: sinks.lake.kafka.key: "data.port > 1": is of type bool, not a text: make one of it, as in "string(data.port)"`)
+	require.NotContains(t, check(`"${KEY}"`).Error(), "hunter2")
+	require.ErrorContains(t, check(`"${KEY}"`), `consign.yaml:6:12: sinks.lake.kafka.key: "${KEY}": at character 10: undeclared reference to `)
+}
+
 func TestConfig_ExampleOfThePackage_IsAConfiguration(t *testing.T) {
 	t.Parallel()
 	parsed, err := config.Parse("example.yaml", []byte(sinktest.Example(t, "kafka.go")), []config.Kind{kafka.Kind()},
@@ -73,7 +89,7 @@ func TestConfig_ExampleOfThePackage_IsAConfiguration(t *testing.T) {
 	settings := parsed.Sinks[0].Settings.(*kafka.Config)
 	require.Equal(t, &kafka.Config{
 		Brokers: []string{"kafka-1.example.com:9093", "kafka-2.example.com:9093"},
-		Topic:   "detections", IncidentTopic: "incidents", Key: kafka.KeySource, Compression: "zstd", MaxMessageBytes: 1048588,
+		Topic:   "detections", IncidentTopic: "incidents", Key: "source", Compression: "zstd", MaxMessageBytes: 1048588,
 		SASL: &kafka.SASL{Mechanism: "scram-sha-512", User: "consign", Password: config.NewSecret(password)},
 		TLS:  &sinks.TLS{ServerName: "kafka.example.com"},
 	}, settings)

@@ -31,7 +31,10 @@
 // knows nothing of delivery ids, so consumers drop repeats by ce_deliveryid.
 //
 // Results arrive in the order in which they are delivered within one partition. A key keeps what
-// belongs together in one; without a key they are spread.
+// belongs together in one; without a key they are spread. A result whose key cannot be told, since its
+// data lack the field or have something else than a text there, is parked, for a record without its key
+// would land anywhere and overtake others without anybody's notice. Say what to do with it in the key,
+// as in has(data.host) ? data.host.name : source, and replay.
 //
 // # The topic
 //
@@ -91,10 +94,11 @@ type Config struct {
 	// IncidentTopic is the topic for results of type "incident", which reach only sinks with
 	// "incidents: true". Default: Topic.
 	IncidentTopic string `yaml:"incident_topic"`
-	// Key of the record: source, id, subject, type or delivery_id. Records of one key share a
-	// partition, and keep their order in it. A result whose subject or type is empty has no key by
-	// it. Default: no key.
-	Key Key `yaml:"key"`
+	// Key of the record: an expression in CEL that gives a text, such as source, data.host.name or
+	// `source + "/" + type`. It knows the names of "when", and delivery_id. Records of one key share a
+	// partition, and keep their order in it. Where it gives "", the record has no key; where it cannot be
+	// evaluated, the result is parked. Default: no key.
+	Key string `yaml:"key"`
 	// Format of the value: ndjson, ocsf or cloudevents, see package formats. Default: the data alone, under
 	// the attributes of a CloudEvent in headers.
 	Format formats.Format `yaml:"format"`
@@ -144,6 +148,7 @@ func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(
 // Sink produces results to one topic, and incidents to another.
 type Sink struct {
 	settings Config
+	key      *config.Expression
 	client   *kgo.Client
 	// turn is held by each delivery under way: by one that must be alone, wholly.
 	turn *semaphore.Weighted
@@ -165,7 +170,11 @@ func New(c Config) (*Sink, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	s := &Sink{settings: c, turn: semaphore.NewWeighted(everyone)}
+	key, err := config.NewExpression(c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("kafka.key: %w", err)
+	}
+	s := &Sink{settings: c, key: key, turn: semaphore.NewWeighted(everyone)}
 	options, err := s.options()
 	if err != nil {
 		return nil, fmt.Errorf("kafka.%w", err)
@@ -188,7 +197,7 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	errs := make([]error, len(batch))
 	records := make([]*kgo.Record, len(batch))
 	for i, d := range batch {
-		records[i], errs[i] = s.settings.record(d)
+		records[i], errs[i] = s.settings.record(ctx, s.key, d)
 	}
 	s.produce(ctx, records, errs)
 	for i, err := range errs {

@@ -125,14 +125,16 @@ func TestDeliver_AnIncident_GoesToItsOwnTopic(t *testing.T) {
 
 func TestDeliver_AKey_KeepsWhatBelongsTogetherInOnePartition(t *testing.T) {
 	t.Parallel()
-	for key, of := range map[kafka.Key]func(sinks.Delivery) string{
-		kafka.KeySource:     func(d sinks.Delivery) string { return d.Result.Source },
-		kafka.KeyID:         func(d sinks.Delivery) string { return d.Result.ID },
-		kafka.KeySubject:    func(d sinks.Delivery) string { return d.Result.Subject },
-		kafka.KeyType:       func(d sinks.Delivery) string { return d.Result.Type },
-		kafka.KeyDeliveryID: func(d sinks.Delivery) string { return d.ID },
+	for key, of := range map[string]func(sinks.Delivery) string{
+		"source":                 func(d sinks.Delivery) string { return d.Result.Source },
+		"id":                     func(d sinks.Delivery) string { return d.Result.ID },
+		"subject":                func(d sinks.Delivery) string { return d.Result.Subject },
+		"type":                   func(d sinks.Delivery) string { return d.Result.Type },
+		"delivery_id":            func(d sinks.Delivery) string { return d.ID },
+		"data.prefix":            func(sinks.Delivery) string { return "keyed" },
+		`subject + "/" + source`: func(d sinks.Delivery) string { return d.Result.Subject + "/" + d.Result.Source },
 	} {
-		t.Run(string(key), func(t *testing.T) {
+		t.Run(key, func(t *testing.T) {
 			t.Parallel()
 			c := serve(t, 8, nil)
 			batch := sinktest.Deliveries("keyed", 20)
@@ -158,6 +160,51 @@ func TestDeliver_AKey_KeepsWhatBelongsTogetherInOnePartition(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestDeliver_AResultWhoseKeyCannotBeTold_IsPermanentAtItsIndexOnly(t *testing.T) {
+	t.Parallel()
+	c := serve(t, 3, nil)
+	batch := sinktest.Deliveries("keyed", 4)
+	batch[1].Result.Data = []byte(`{"number":1}`)
+	batch[2].Result.Data = []byte(`{"prefix":7}`)
+	errs := deliver(t, open(t, c, func(s *kafka.Config) { s.Key = "data.prefix" }), batch)
+	require.NoError(t, errs[0])
+	require.NoError(t, errs[3])
+	for i, cause := range map[int]string{
+		1: `key of result sinktest/<source>/keyed-0001: no such key: prefix: ask first, as in "has(data.x) ? data.x : source"`,
+		2: `key of result sinktest/<source>/keyed-0002: it is of type int, not a text: make one of it, as in "string(data.port)"`,
+	} {
+		failure := sinks.Classify(errs[i])
+		require.True(t, failure.Permanent)
+		require.Equal(t, "no key", failure.Label)
+		require.Equal(t, cause, failure.Message)
+	}
+	require.Len(t, c.records(t, topic), 2)
+}
+
+func TestDeliver_AContextThatEndsWithinAKey_IsTransient(t *testing.T) {
+	t.Parallel()
+	c := serve(t, 1, nil)
+	sink := open(t, c, func(s *kafka.Config) { s.Key = `data.exists(x, x > 1) ? "a" : "b"` })
+	batch := sinktest.Deliveries("long", 1)
+	batch[0].Result.Data = []byte("[" + strings.Repeat("1,", 1000) + "1]")
+	require.NoError(t, deliver(t, sink, batch)[0])
+	ctx, cancel := context.WithCancel(t.Context())
+	failure := sinks.Classify(sink.Deliver(endsWhenWatched{ctx, cancel}, batch)[0])
+	require.False(t, failure.Permanent)
+	require.Contains(t, failure.Message, context.Canceled.Error())
+}
+
+// endsWhenWatched is a context that ends as soon as someone waits for its end.
+type endsWhenWatched struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+func (e endsWhenWatched) Done() <-chan struct{} {
+	e.cancel()
+	return e.Context.Done()
 }
 
 func TestDeliver_EachCompression_IsReadBack(t *testing.T) {

@@ -1,9 +1,11 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
+	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 )
 
@@ -11,7 +13,11 @@ var _ sinks.Previewer = (*Config)(nil)
 
 // Preview shows the record that would be produced: its topic, key, headers and value.
 func (c *Config) Preview(d sinks.Delivery) (string, error) {
-	record, err := c.record(d)
+	key, err := config.NewExpression(c.Key)
+	if err != nil {
+		return "", fmt.Errorf("key: %w", err)
+	}
+	record, err := c.record(context.Background(), key, d)
 	if err != nil {
 		return "", err
 	}

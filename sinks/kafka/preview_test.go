@@ -21,10 +21,14 @@ func TestPreview_IsTheRecordWithItsKeyAndHeaders(t *testing.T) {
 		"ce_type: detection\nce_time: 2026-03-01T12:30:00.123456789Z\nce_subject: host & user\n\n"+`{"a":"<"}`, shown)
 
 	d.Result.Type = consign.IncidentType
-	settings.Key, settings.Format = "id", formats.CloudEvents
+	settings.Key, settings.Format = `id + "/" + type`, formats.CloudEvents
 	want, err := settings.Format.Encode(d)
 	require.NoError(t, err)
 	shown, err = settings.Preview(d)
 	require.NoError(t, err)
-	require.Equal(t, "produce to incidents\nkey: shown\ncontent-type: application/cloudevents+json\nce_deliveryid: "+d.ID+"\n\n"+string(want), shown)
+	require.Equal(t, "produce to incidents\nkey: shown/incident\ncontent-type: application/cloudevents+json\nce_deliveryid: "+d.ID+"\n\n"+string(want), shown)
+
+	settings.Key = "data.host"
+	_, err = settings.Preview(d)
+	require.ErrorContains(t, err, "no such key: host")
 }

@@ -1,62 +1,33 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/formats"
 )
 
-// Key is what the key of a record is taken from.
-type Key string
-
-// The keys. The zero value is no key.
-const (
-	KeySource     Key = "source"
-	KeyID         Key = "id"
-	KeySubject    Key = "subject"
-	KeyType       Key = "type"
-	KeyDeliveryID Key = "delivery_id"
-)
-
-func (k Key) valid() bool {
-	switch k {
-	case "", KeySource, KeyID, KeySubject, KeyType, KeyDeliveryID:
-		return true
-	}
-	return false
-}
-
-// of returns the key of one record, nil for none.
-func (k Key) of(d sinks.Delivery) []byte {
-	var key string
-	switch k {
-	case KeySource:
-		key = d.Result.Source
-	case KeyID:
-		key = d.Result.ID
-	case KeySubject:
-		key = d.Result.Subject
-	case KeyType:
-		key = d.Result.Type
-	case KeyDeliveryID:
-		key = d.ID
-	}
-	if key == "" {
-		return nil // an empty key would gather all such results in one partition
-	}
-	return []byte(key)
-}
-
-// record returns what to produce for a delivery.
-func (c *Config) record(d sinks.Delivery) (*kgo.Record, error) {
+// record returns what to produce for a delivery, under the key that the expression gives.
+func (c *Config) record(ctx context.Context, key *config.Expression, d sinks.Delivery) (*kgo.Record, error) {
 	value, err := c.Format.Body(d)
 	if err != nil {
 		return nil, sinks.Permanent(fmt.Errorf("encode result %s/%s: %w", d.Result.Source, d.Result.ID, err))
 	}
-	return &kgo.Record{Topic: c.topicOf(d), Key: c.Key.of(d), Value: value, Headers: headers(d, c.Format)}, nil
+	record := &kgo.Record{Topic: c.topicOf(d), Value: value, Headers: headers(d, c.Format)}
+	text, err := key.Of(ctx, d.Result, d.ID)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, sinks.Permanent(sinks.Label(fmt.Errorf("key of result %s/%s: %w", d.Result.Source, d.Result.ID, err), "no key"))
+	case text != "":
+		record.Key = []byte(text) // an empty key would gather all such results in one partition
+	}
+	return record, nil
 }
 
 // headers are the media type and the delivery id and, where the value is the data alone, the attributes
