@@ -24,17 +24,17 @@ func TestOpen_DatabaseThatIsAway_StartsAllTheSameAndDeliversOnceItIsThere(t *tes
 	database(t)
 	s := own(t)
 	a := s.account(t)
-	require.NoError(t, s.stop(syscall.SIGINT))
+	require.NoError(t, s.Stop(syscall.SIGINT))
 	a.url = strings.Replace(a.url, "sslmode=disable", "sslmode=prefer", 1) // which is two tries
 
 	sink := a.open(t)
 	batch := sinktest.Deliveries("away", 3)
 	failure := a.requireFailed(t, batch, sink.Deliver(t.Context(), batch))
 	require.Equal(t, "connection refused", failure.Label)
-	require.Contains(t, failure.Message, fmt.Sprintf(" at 127.0.0.1:%d: connect: ", s.port))
+	require.Contains(t, failure.Message, fmt.Sprintf(" at 127.0.0.1:%d: connect: ", s.Port))
 	require.Equal(t, 1, strings.Count(failure.Message, "refused"), failure.Message)
 
-	require.NoError(t, s.start())
+	require.NoError(t, s.Start())
 	requireNone(t, sink.Deliver(t.Context(), batch))
 	require.Len(t, a.received(t), 3)
 }
@@ -187,7 +187,7 @@ func TestDeliver_FullDisk_IsTransientAndHeals(t *testing.T) {
 	}
 	space := filepath.Join(disk, "space")
 	require.NoError(t, os.Mkdir(space, 0o700))
-	require.NoError(t, os.Chown(space, int(s.as.Credential.Uid), int(s.as.Credential.Gid)))
+	require.NoError(t, os.Chown(space, int(s.As.Credential.Uid), int(s.As.Credential.Gid)))
 	s.exec(t, fmt.Sprintf("CREATE TABLESPACE %q LOCATION '%s'", a.name, space),
 		fmt.Sprintf("GRANT CREATE ON TABLESPACE %q TO %q", a.name, a.name),
 		fmt.Sprintf("ALTER ROLE %q SET default_tablespace = %q", a.name, a.name))
@@ -223,12 +223,12 @@ func TestDeliver_ServerThatCrashesInTheMiddle_HoldsEachResultOnceInTheEnd(t *tes
 	var delivery sync.WaitGroup
 	delivery.Go(func() { errs = sink.Deliver(t.Context(), batch) })
 	a.waitForLocks(t, 1)
-	require.NoError(t, s.stop(syscall.SIGQUIT))
+	require.NoError(t, s.Stop(syscall.SIGQUIT))
 	delivery.Wait()
 	a.requireFailed(t, batch, errs)
 	a.requireFailed(t, batch, sink.Deliver(t.Context(), batch))
 
-	require.NoError(t, s.start())
+	require.NoError(t, s.Start())
 	requireNone(t, sink.Deliver(t.Context(), batch))
 	require.Len(t, a.received(t), len(before)+len(batch))
 }
@@ -338,9 +338,9 @@ func TestDeliver_ManyWorkersAtOnce_CreateOneTable(t *testing.T) {
 // own starts a server of the test's own, for tests that stop it.
 func own(t *testing.T) *server {
 	t.Helper()
-	s, err := startNew(shared.bin)
+	s, err := startNew(shared.Bin)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.remove()) })
+	t.Cleanup(func() { require.NoError(t, s.Remove()) })
 	return s
 }
 
