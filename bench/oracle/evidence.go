@@ -19,14 +19,17 @@ import (
 // evidence is everything that the judge looks at. Times are in nanoseconds since 1970, results go by
 // their numbers.
 type evidence struct {
+	sinks     []string
 	units     []unit
 	submitted map[int]int64
 	acks      map[int][]line
 	// takes of each sink, in the order in which they were written down.
-	takes map[string]map[int][]take
+	takes map[string]taken
+	// cuts are when connections to a sink's counterpart broke.
+	cuts map[string][]span
 	// unfinished are workflows that did not complete.
 	unfinished []string
-	// torn are lines of that file that are no results.
+	// torn are lines that are no results, in that file or a stream.
 	torn []string
 	// parked is when a dead letter for a sink began that holds the result.
 	parked map[string]map[int]int64
@@ -39,14 +42,19 @@ type evidence struct {
 // take is a result that a sink took. A line of the archive has no time, no id and no author: where it
 // ends tells when it was written.
 type take struct {
-	at       int64
+	at int64
+	// seen says that at is when a stream was read, some time after the sink had written to it.
+	seen     bool
 	end      int64
 	delivery string
-	by       int // the worker's process id
+	by       int // the worker's process id; 0: nobody knows
 	// spoiled says that the client was not told so.
 	spoiled bool
 	mangled bool
 }
+
+// span of time in which a connection broke: it may have hung before.
+type span struct{ from, to int64 }
 
 // story is what Temporal tells of a Deliver workflow.
 type story struct {
@@ -56,16 +64,13 @@ type story struct {
 	records map[string][]int64
 }
 
-// sinkNames are those that take results, receivers first.
-func sinkNames() []string { return []string{hookName, deskName, archiveName} }
-
 const archiveName = "archive"
 
 // gather reads the ledgers, the archive and Temporal, when every process but the server is at rest.
-func gather(ctx context.Context, p *plan, happened []happening, temporal client.Client) (*evidence, error) {
+func gather(ctx context.Context, p *plan, at addresses, happened []happening, temporal client.Client) (*evidence, error) {
 	e := &evidence{
-		units: p.units(), submitted: map[int]int64{}, acks: map[int][]line{},
-		takes: map[string]map[int][]take{archiveName: {}}, happened: happened,
+		sinks: p.sinkNames(), units: p.units(), submitted: map[int]int64{}, acks: map[int][]line{},
+		takes: map[string]taken{archiveName: {}}, cuts: map[string][]span{}, happened: happened,
 	}
 	lines, err := readLedger(p.path(submitterName + ledgerSuffix))
 	if err != nil {
@@ -88,6 +93,11 @@ func gather(ctx context.Context, p *plan, happened []happening, temporal client.
 	for _, name := range []string{hookName, deskName} {
 		if e.takes[name], err = readTakes(p.path(name + ledgerSuffix)); err != nil {
 			return nil, err
+		}
+	}
+	for _, c := range p.counterparts() {
+		if err := e.readCounterpart(ctx, p, c, at.Of[c.name]); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
 	if err := e.readArchive(p.archive()); err != nil {
@@ -113,15 +123,51 @@ func gather(ctx context.Context, p *plan, happened []happening, temporal client.
 	return e, err
 }
 
-func readTakes(path string) (map[int][]take, error) {
+func (e *evidence) readCounterpart(ctx context.Context, p *plan, c counterpart, address string) (err error) {
+	if e.takes[c.name], err = c.read(ctx, p, address); err != nil {
+		return err
+	}
+	lines, err := readLedger(p.path(c.name + ledgerSuffix))
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if l.What == tornLine {
+			e.torn = append(e.torn, fmt.Sprintf("a line at %s: %.100q", c.name, l.Text))
+		}
+	}
+	lines, err = readLedger(p.path(c.name + cutsSuffix + ledgerSuffix))
+	for _, l := range lines {
+		e.cuts[c.name] = append(e.cuts[c.name], span{l.From, l.At})
+	}
+	return err
+}
+
+// readStream reads the ledger of whoever read a stream.
+func readStream(p *plan, name string) (taken, error) {
+	takes, err := readTakes(p.path(name + ledgerSuffix))
+	for _, of := range takes {
+		for i := range of {
+			of[i].seen = true
+		}
+	}
+	return takes, err
+}
+
+// readPrinted reads what the workers have printed.
+func readPrinted(_ context.Context, p *plan, _ string) (taken, error) {
+	return readStream(p, stdoutName)
+}
+
+func readTakes(path string) (taken, error) {
 	lines, err := readLedger(path)
 	if err != nil {
 		return nil, err
 	}
-	takes := map[int][]take{}
+	takes := taken{}
 	for _, l := range lines {
 		switch l.What { //nolint:exhaustive // a receiver writes no others
-		case taken:
+		case taking:
 			takes[l.N] = append(takes[l.N], take{at: l.At, delivery: l.Delivery, by: l.By, spoiled: l.Answer.spoils(), mangled: l.Mangled})
 		case unheard:
 			// It is about the last take of this delivery: two at once are two attempts, both unheard.

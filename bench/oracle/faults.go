@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"net/http"
 )
 
 // fault is what a receiver does with a request instead of taking it and saying so.
@@ -21,6 +22,39 @@ const (
 
 // spoils tells whether the result was taken and the client was told otherwise: it must come again.
 func (f fault) spoils() bool { return f == takenFail || f == takenReset }
+
+// instead does what is done instead of taking a request. False: it is to be taken.
+func (f fault) instead(w http.ResponseWriter, request *http.Request) bool {
+	switch f {
+	case refuse:
+		http.Error(w, "refused", http.StatusBadRequest)
+	case fail:
+		http.Error(w, "failed", http.StatusInternalServerError)
+	case busy:
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+	case reset:
+		panic(http.ErrAbortHandler)
+	case hang:
+		<-request.Context().Done()
+	default:
+		return false
+	}
+	return true
+}
+
+// afterwards spoils the answer to a request that was taken. False: it is to be answered well.
+func (f fault) afterwards(w http.ResponseWriter) bool {
+	switch f {
+	case takenFail:
+		http.Error(w, "taken, says nobody", http.StatusInternalServerError)
+	case takenReset:
+		panic(http.ErrAbortHandler)
+	default:
+		return false
+	}
+	return true
+}
 
 // odds of one fault, of 1.
 type odds struct {

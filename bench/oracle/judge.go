@@ -5,16 +5,21 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/consign-dev/consign"
 )
 
 // judge compares the ledgers.
 func judge(e *evidence) *verdict {
 	v := &verdict{
 		Units: len(e.units), Submitted: len(e.submitted), Acked: len(e.acks), StillParked: e.stillParked, Torn: e.torn, Unfinished: e.unfinished,
-		Delivered: map[string]int{}, Parked: map[string]int{}, Lost: []string{}, Early: []string{}, Unacked: []string{}, Repeats: []repeat{},
+		Sinks: e.sinks, Delivered: map[string]int{}, Parked: map[string]int{}, Again: map[string]int{}, Broken: map[string]int{}, Lost: []string{}, Early: []string{}, Unacked: []string{}, Repeats: []repeat{},
 	}
 	for sink, of := range e.parked {
 		v.Parked[sink] = len(of)
+	}
+	for sink, all := range e.cuts {
+		v.Broken[sink] = len(all)
 	}
 	for _, u := range e.units {
 		if _, ok := e.submitted[u.first]; !ok {
@@ -25,7 +30,7 @@ func judge(e *evidence) *verdict {
 			if len(e.acks[n]) == 0 {
 				v.Unacked = append(v.Unacked, resultID(n))
 			}
-			for _, sink := range sinkNames() {
+			for _, sink := range e.sinks {
 				e.judgeLeg(v, sink, n)
 				e.judgeRepeats(v, e.stories[u.first], sink, n)
 			}
@@ -57,20 +62,20 @@ func (e *evidence) judgeLeg(v *verdict, sink string, n int) {
 		if t.mangled {
 			v.Mangled = append(v.Mangled, name)
 		}
-		if t.delivery != takes[0].delivery {
-			v.Renamed = append(v.Renamed, fmt.Sprintf("%s as %s and %s", name, takes[0].delivery, t.delivery))
+		if id := consign.DeliveryID(source, resultID(n), sink); t.delivery != id && sink != archiveName {
+			v.Renamed = append(v.Renamed, fmt.Sprintf("%s as %q, and not as %s", name, t.delivery, id))
 		}
 	}
 }
 
 // committedBefore tells whether a sink had taken a result, or a dead letter held it, when an ack came,
-// whichever of the two the ack says.
+// whichever of the two the ack says. Of a stream nobody can tell: it may be read after the ack came.
 func (e *evidence) committedBefore(sink string, n int, ack line) bool {
 	if slices.Contains(ack.Parked, sink) {
 		at, held := e.parked[sink][n]
 		return held && at <= ack.At
 	}
-	return slices.ContainsFunc(e.takes[sink][n], func(t take) bool { return t.made(ack.At, ack.Archive) })
+	return slices.ContainsFunc(e.takes[sink][n], func(t take) bool { return t.seen || t.made(ack.At, ack.Archive) })
 }
 
 // judgeRepeats explains each delivery beyond the first: the client had not been told of the one before,
@@ -81,7 +86,7 @@ func (e *evidence) judgeRepeats(v *verdict, s *story, sink string, n int) {
 	for _, t := range e.takes[sink][n] {
 		unrecorded, late := e.unrecorded(s, sink, t), e.late(t)
 		switch {
-		case t.spoiled:
+		case t.spoiled || e.cutOff(s, sink, t):
 			v.Spoiled++
 		case unrecorded != "" || late != "":
 			v.Unrecorded++
@@ -91,12 +96,15 @@ func (e *evidence) judgeRepeats(v *verdict, s *story, sink string, n int) {
 			switch was := e.unrecorded(s, sink, *before); {
 			case before.spoiled:
 				r.Because = "the answer was spoiled"
+			case e.cutOff(s, sink, *before):
+				r.Because = "the connection broke"
 			case was != "":
 				r.Because = "unrecorded at " + was
 			case late != "":
 				r.Because = "begun before " + late
 			}
 			v.Repeats = append(v.Repeats, r)
+			v.Again[sink]++
 		}
 		before = &t
 	}
@@ -113,7 +121,7 @@ func (e *evidence) effect(h happening) effect {
 			continue
 		}
 		for n := u.first; n < u.first+u.count; n++ {
-			for _, sink := range sinkNames() {
+			for _, sink := range e.sinks {
 				at := e.committedAt(s, sink, n)
 				if at <= h.From {
 					continue
@@ -125,10 +133,10 @@ func (e *evidence) effect(h happening) effect {
 			}
 		}
 	}
-	for _, sink := range []string{hookName, deskName} {
+	for _, sink := range e.sinks {
 		for _, takes := range e.takes[sink] {
 			for _, t := range takes {
-				if t.at > h.From {
+				if t.at > h.From { // the archive's have no time
 					next = min(next, t.at)
 				}
 			}

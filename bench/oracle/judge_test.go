@@ -4,34 +4,41 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/consign-dev/consign"
 )
 
 const second = int64(1e9)
 
-// clean is one result, delivered at 1 s and recorded at 2 s everywhere, and acked at 3 s.
+// clean is one result, delivered at 1 s and recorded at 2 s at every sink that there is, and acked at 3 s.
 func clean() *evidence {
-	return &evidence{
+	p := plan{sinks: allSinks}
+	e := &evidence{
+		sinks:     p.sinkNames(),
 		units:     []unit{{first: 0, count: 1, workflow: "w"}},
 		submitted: map[int]int64{0: second / 2},
 		acks:      map[int][]line{0: {{At: 3 * second, Archive: 100}}},
-		takes: map[string]map[int][]take{
-			hookName:    {0: {{at: second, delivery: "h", by: 11}}},
-			deskName:    {0: {{at: second, delivery: "d", by: 11}}},
-			archiveName: {0: {{end: 100}}},
-		},
-		parked: map[string]map[int]int64{},
-		stories: map[int]*story{0: {
-			started: second / 2, closed: 2 * second,
-			records: map[string][]int64{hookName: {2 * second}, deskName: {2 * second}, archiveName: {2 * second}},
-		}},
+		takes:     map[string]taken{},
+		cuts:      map[string][]span{},
+		parked:    map[string]map[int]int64{},
+		stories:   map[int]*story{0: {started: second / 2, closed: 2 * second, records: map[string][]int64{}}},
 	}
+	for _, sink := range e.sinks {
+		e.takes[sink] = taken{0: {{at: second, delivery: consign.DeliveryID(source, resultID(0), sink), by: 11}}}
+		e.stories[0].records[sink] = []int64{2 * second}
+	}
+	e.takes[archiveName][0] = []take{{end: 100}}
+	return e
 }
 
 func TestJudge_WhenAllIsWell_FindsNothing(t *testing.T) {
 	t.Parallel()
 	v := judge(clean())
 	require.Empty(t, v.problems())
-	require.Equal(t, map[string]int{hookName: 1, deskName: 1, archiveName: 1}, v.Delivered)
+	require.Len(t, v.Delivered, len(allCounterparts())+3)
+	for sink, n := range v.Delivered {
+		require.Equal(t, 1, n, sink)
+	}
 }
 
 func TestJudge_WhatMustNeverHappen_IsFound(t *testing.T) {
@@ -70,7 +77,9 @@ func TestJudge_WhatMustNeverHappen_IsFound(t *testing.T) {
 		"mangled":                {func(e *evidence) { e.takes[hookName][0][0].mangled = true }, func(v *verdict) []string { return v.Mangled }},
 		"two delivery ids": {
 			func(e *evidence) {
-				e.takes[hookName][0] = []take{{at: second, delivery: "h", spoiled: true}, {at: second, delivery: "x"}}
+				again := e.takes[hookName][0][0]
+				again.delivery, e.takes[hookName][0][0].spoiled = "x", true
+				e.takes[hookName][0] = append(e.takes[hookName][0], again)
 			},
 			func(v *verdict) []string { return v.Renamed },
 		},
@@ -95,7 +104,7 @@ func TestJudge_AckedAfterItWasParked_IsWell(t *testing.T) {
 func TestJudge_ARepeat_NeedsAReason(t *testing.T) {
 	t.Parallel()
 	const at = second + second/2 // between the first delivery and its record
-	again := take{at: 5 * second, delivery: "h", by: 12}
+	again := take{at: 5 * second, delivery: clean().takes[hookName][0][0].delivery, by: 12}
 	killed := happening{Process: worker1Name, Signal: sigkill, Pid: 11, From: at, To: at, ArchiveTo: 100}
 	for name, test := range map[string]struct {
 		change func(*evidence)
@@ -150,4 +159,78 @@ func TestVerdict_WhenNothingWasInFlight_SaysThatTheRunShowsNothing(t *testing.T)
 	v = judge(clean())
 	v.wanted(plan{results: 1, kills: 20})
 	require.Len(t, v.Missing, 1, "20 kills were asked for")
+}
+
+// TestJudge_AtEachKindOfSink_FindsWhatMustNeverHappen changes the evidence of one sink at a time.
+func TestJudge_AtEachKindOfSink_FindsWhatMustNeverHappen(t *testing.T) {
+	t.Parallel()
+	for _, c := range allCounterparts() {
+		for name, test := range map[string]struct {
+			change func(takes taken)
+			find   func(*verdict) int
+		}{
+			"lost":              {func(takes taken) { delete(takes, 0) }, func(v *verdict) int { return len(v.Lost) }},
+			"mangled":           {func(takes taken) { takes[0][0].mangled = true }, func(v *verdict) int { return len(v.Mangled) }},
+			"wrong delivery id": {func(takes taken) { takes[0][0].delivery = "x" }, func(v *verdict) int { return len(v.Renamed) }},
+			"no delivery id":    {func(takes taken) { takes[0][0].delivery = "" }, func(v *verdict) int { return len(v.Renamed) }},
+			"acked before":      {func(takes taken) { takes[0][0].at = 4 * second }, func(v *verdict) int { return len(v.Early) }},
+			"repeated without a reason": {
+				func(takes taken) { takes[0] = append(takes[0], takes[0][0]) }, func(v *verdict) int { return len(v.unexplained()) },
+			},
+		} {
+			e := clean()
+			test.change(e.takes[c.name])
+			v := judge(e)
+			require.Equal(t, 1, test.find(v), "%s at %s", name, c.name)
+			require.NotEmpty(t, v.problems(), "%s at %s", name, c.name)
+		}
+	}
+}
+
+func TestJudge_AStreamThatIsReadAfterTheAck_IsNotCalledEarly(t *testing.T) {
+	t.Parallel()
+	e := clean()
+	e.takes[stdoutName][0][0].at, e.takes[stdoutName][0][0].seen = 4*second, true
+	require.Empty(t, judge(e).problems())
+}
+
+func TestJudge_ARepeatAfterABrokenConnection_HasAReason(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		cut    span
+		reason bool
+	}{
+		"it broke in time":                   {span{second + 1, second + 1}, true},
+		"it hung in time":                    {span{second / 2, 9 * second}, true},
+		"it broke before":                    {span{second / 2, second - 1}, false},
+		"it broke when all was written down": {span{2*second + 1, 3 * second}, false},
+	} {
+		e := clean()
+		again := e.takes[kafkaName][0][0]
+		again.at = 5 * second
+		e.takes[kafkaName][0] = append(e.takes[kafkaName][0], again)
+		e.cuts[kafkaName] = []span{test.cut}
+		v := judge(e)
+		require.Equal(t, test.reason, len(v.problems()) == 0, "%s: %v", name, v.problems())
+	}
+}
+
+func TestJudge_ARepeatOfUnknownAuthor_IsNotExplainedByAKillLongBefore(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		from   int64
+		reason bool
+	}{
+		"just before the record": {second + second/2, true},
+		"long before":            {second - int64(grace) - 1, false},
+	} {
+		e := clean()
+		again := e.takes[kafkaName][0][0]
+		e.takes[kafkaName][0][0].by, again.by = 0, 0
+		again.at = 5 * second
+		e.takes[kafkaName][0] = append(e.takes[kafkaName][0], again)
+		e.happened = []happening{{Process: worker1Name, Signal: sigkill, Pid: 99, From: test.from, To: test.from}}
+		v := judge(e)
+		require.Equal(t, test.reason, len(v.unexplained()) == 0, name)
+	}
 }

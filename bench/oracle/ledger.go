@@ -27,6 +27,10 @@ type line struct {
 	Mangled bool `json:"mangled,omitempty"`
 	// Parked are the sinks for which an ack says that the result was parked.
 	Parked []string `json:"parked,omitempty"`
+	// From is when a connection that broke began to hang. It is At for one that did not.
+	From int64 `json:"from,omitempty"`
+	// Text is the beginning of a line that is no result.
+	Text string `json:"text,omitempty"`
 	// Archive is the size of the file sink's file when an ack came, in bytes.
 	Archive int64 `json:"archive,omitempty"`
 }
@@ -38,7 +42,9 @@ const (
 	meant     what = "meant"     // the submitter is about to submit a unit
 	submitted what = "submitted" // Temporal has said that it holds the unit
 	acked     what = "acked"     // the ack of a result came
-	taken     what = "taken"     // a receiver has taken a result
+	taking    what = "taken"     // a receiver has taken a result
+	tornLine  what = "torn"      // a receiver has got a line that is no result
+	cut       what = "cut"       // a connection to a counterpart broke
 	unheard   what = "unheard"   // the client had gone, or may have, when the answer was due
 )
 
@@ -76,14 +82,18 @@ func openLedger(path string) (*ledger, []line, error) {
 	return l, before, nil
 }
 
-// write returns when the line is on the disk.
-func (l *ledger) write(what line) error {
-	what.At = time.Now().UnixNano()
-	text, err := json.Marshal(what)
-	if err != nil {
-		return err
+// write returns when the lines are on the disk.
+func (l *ledger) write(lines ...line) error {
+	var all []byte
+	for _, what := range lines {
+		what.At = time.Now().UnixNano()
+		text, err := json.Marshal(what)
+		if err != nil {
+			return err
+		}
+		all = append(append(all, text...), '\n')
 	}
-	e := entry{append(text, '\n'), make(chan error, 1)}
+	e := entry{all, make(chan error, 1)}
 	l.lines <- e
 	return <-e.done
 }

@@ -26,10 +26,8 @@ func main() {
 // start runs the whole, or the one process that -role names.
 func start(ctx context.Context, args []string) error {
 	var p plan
-	var at addresses
 	flags := p.flags("oracle")
 	role := flags.String("role", "", "run one of the processes (for the oracle's own use)")
-	at.flags(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -40,7 +38,7 @@ func start(ctx context.Context, args []string) error {
 		return err
 	}
 	if *role != "" {
-		return play(ctx, &p, at, *role)
+		return play(ctx, &p, *role)
 	}
 	verdict, err := run(ctx, p)
 	if err != nil {
@@ -63,41 +61,34 @@ const (
 	deskName      = "desk"
 	worker1Name   = "worker-1"
 	worker2Name   = "worker-2"
+	rackName      = "rack"
 )
 
 // play is one process. It ends with the one that started it, however that ends.
-func play(ctx context.Context, p *plan, at addresses, role string) error {
+func play(ctx context.Context, p *plan, role string) error {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(1)
 	}()
+	at, err := readAddresses(p)
+	if err != nil {
+		return err
+	}
 	switch role {
 	case serverName:
 		return host(ctx, p, at)
 	case submitterName:
 		return submit(ctx, p, at)
 	case hookName:
-		return receive(ctx, p, role, at.hook, hookOdds())
+		return receive(ctx, p, role, at.Hook, hookOdds())
 	case deskName:
-		return receive(ctx, p, role, at.desk, deskOdds())
+		return receive(ctx, p, role, at.Desk, deskOdds())
 	case worker1Name, worker2Name:
 		return work(ctx, p, at)
+	case rackName:
+		return stock(ctx, p, at)
 	}
 	return fmt.Errorf("-role %q: there is no such process", role)
-}
-
-// addresses where the processes listen, the same after a restart.
-type addresses struct{ server, hook, desk, upstream string }
-
-func (a *addresses) flags(flags *flag.FlagSet) {
-	flags.StringVar(&a.server, "server", "", "address of the server (for the oracle's own use)")
-	flags.StringVar(&a.hook, "hook", "", "address of a receiver (likewise)")
-	flags.StringVar(&a.desk, "desk", "", "address of a receiver (likewise)")
-	flags.StringVar(&a.upstream, "upstream", "", "address for acks (likewise)")
-}
-
-func (a *addresses) args() []string {
-	return []string{"-server=" + a.server, "-hook=" + a.hook, "-desk=" + a.desk, "-upstream=" + a.upstream}
 }
 
 func (p *plan) path(name string) string { return filepath.Join(p.dir, name) }

@@ -41,7 +41,7 @@ func perform(t *testing.T, p plan) *verdict {
 // logs shows what the processes said last.
 func logs(t *testing.T, p plan) {
 	t.Helper()
-	for _, name := range startOrder() {
+	for _, name := range p.startOrder() {
 		text, err := os.ReadFile(p.path(name + ".log"))
 		require.NoError(t, err)
 		t.Logf("%s: %s", name, text[max(len(text)-2000, 0):])
@@ -57,6 +57,16 @@ func TestOracle_EachProcessKilledAndTwoHeld_NothingIsLostOrAckedEarly(t *testing
 	v := perform(t, plan{seed: uint64(time.Now().UnixNano()), results: 900, kills: 6, stops: 2, stopped: 3 * time.Second})
 	require.Empty(t, v.problems())
 	require.Len(t, v.Happened, 8)
+}
+
+// TestOracle_AllKindsOfSinks_NothingIsLostOrAckedEarly is the short form of `go run ./bench/oracle -sinks all`.
+func TestOracle_AllKindsOfSinks_NothingIsLostOrAckedEarly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs half a minute")
+	}
+	v := perform(t, plan{seed: uint64(time.Now().UnixNano()), sinks: allSinks, results: 300, kills: 4, stops: 1, stopped: 3 * time.Second})
+	require.Empty(t, v.problems())
+	require.Len(t, v.Happened, 5)
 }
 
 func TestOracle_WhenABugIsPlanted_FindsIt(t *testing.T) {
@@ -112,7 +122,7 @@ func TestOpenLedger_WithATornLine_CutsItOffAndGoesOn(t *testing.T) {
 	l, before, err := openLedger(path)
 	require.NoError(t, err)
 	require.Empty(t, before)
-	require.NoError(t, l.write(line{What: taken, N: 1}))
+	require.NoError(t, l.write(line{What: taking, N: 1}))
 	require.NoError(t, l.close())
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
@@ -123,7 +133,7 @@ func TestOpenLedger_WithATornLine_CutsItOffAndGoesOn(t *testing.T) {
 	l, before, err = openLedger(path)
 	require.NoError(t, err)
 	require.Len(t, before, 1)
-	require.NoError(t, l.write(line{What: taken, N: 2}))
+	require.NoError(t, l.write(line{What: taking, N: 2}))
 	require.NoError(t, l.close())
 	lines, err := readLedger(path)
 	require.NoError(t, err)

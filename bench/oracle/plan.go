@@ -23,6 +23,7 @@ type plan struct {
 	kills   int
 	stops   int
 	stopped time.Duration
+	sinks   string
 	plant   string
 	dir     string
 	json    bool
@@ -35,6 +36,7 @@ func (p *plan) flags(name string) *flag.FlagSet {
 	flags.IntVar(&p.kills, "kills", 24, "times that a process is killed with SIGKILL, each in turn")
 	flags.IntVar(&p.stops, "stops", 6, "times that a process is held with SIGSTOP, each in turn")
 	flags.DurationVar(&p.stopped, "stopped", 15*time.Second, "how long it is held")
+	flags.StringVar(&p.sinks, "sinks", "", "kinds of sinks beside the file and the two webhooks: all, or some of "+strings.Join(counterpartNames(), ","))
 	flags.StringVar(&p.plant, "plant", "", "a bug to plant in the workers, which the judge must find: "+strings.Join(plants(), ", "))
 	flags.StringVar(&p.dir, "dir", "", "directory for ledgers and logs, on a real disk, kept after the run (default: a temporary one, kept if the verdict is negative)")
 	flags.BoolVar(&p.json, "json", false, "print the verdict as JSON")
@@ -43,7 +45,7 @@ func (p *plan) flags(name string) *flag.FlagSet {
 
 func (p *plan) args() []string {
 	return []string{
-		fmt.Sprint("-seed=", p.seed), fmt.Sprint("-results=", p.results), fmt.Sprint("-plant=", p.plant), fmt.Sprint("-dir=", p.dir),
+		fmt.Sprint("-seed=", p.seed), fmt.Sprint("-results=", p.results), fmt.Sprint("-sinks=", p.sinks), fmt.Sprint("-plant=", p.plant), fmt.Sprint("-dir=", p.dir),
 	}
 }
 
@@ -51,6 +53,8 @@ func (p *plan) check() error {
 	switch {
 	case p.results < 1 || p.kills < 0 || p.stops < 0 || p.stopped < 0:
 		return errors.New("-results must be at least 1; -kills, -stops and -stopped at least 0")
+	case p.unknownSink() != "":
+		return fmt.Errorf("-sinks: %q is none of %s", p.unknownSink(), strings.Join(counterpartNames(), ", "))
 	case p.plant != "" && !slices.Contains(plants(), p.plant):
 		return fmt.Errorf("-plant %q: there is no such bug: %s are", p.plant, strings.Join(plants(), ", "))
 	}

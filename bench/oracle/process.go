@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -21,6 +21,8 @@ type process struct {
 	stdin io.Closer
 	ready chan struct{} // closed when it works
 	ended chan struct{}
+	// output gets what it prints beside its word that it works, by whole lines.
+	output func(pid int, lines [][]byte) error
 }
 
 // readyLimit is how long a process may take to come up, on a loaded machine and after a kill.
@@ -69,10 +71,21 @@ func (p *process) launch() error {
 	}
 	go func(ready, ended chan struct{}, cmd *exec.Cmd) {
 		defer close(ended)
-		for words := bufio.NewScanner(stdout); words.Scan(); {
-			if words.Text() == readyWord {
+		err := eachLines(stdout, func(lines [][]byte) error {
+			lines = slices.DeleteFunc(lines, func(text []byte) bool {
+				if string(text) != readyWord {
+					return false
+				}
 				close(ready)
+				return true
+			})
+			if p.output == nil || len(lines) == 0 {
+				return nil
 			}
+			return p.output(cmd.Process.Pid, lines)
+		})
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "oracle: what %s prints: %v\n", p.name, err)
 		}
 		_ = cmd.Wait() // how it ended is read from its state
 	}(p.ready, p.ended, p.cmd)

@@ -32,7 +32,7 @@ func receive(ctx context.Context, p *plan, name, address string, faults []odds) 
 	}
 	r := &receiver{seed: p.seed, faults: faults, ledger: ledger, requests: map[string]int{}}
 	for _, l := range before {
-		if l.What == taken {
+		if l.What == taking {
 			r.requests[l.Delivery]++
 		}
 	}
@@ -63,30 +63,15 @@ func (r *receiver) take(w http.ResponseWriter, request *http.Request) {
 	}
 	delivery := request.Header.Get("webhook-id")
 	does := r.next(delivery)
-	switch does {
-	case refuse:
-		http.Error(w, "refused", http.StatusBadRequest)
+	if does.instead(w, request) {
 		return
-	case fail:
-		http.Error(w, "failed", http.StatusInternalServerError)
-		return
-	case busy:
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "busy", http.StatusServiceUnavailable)
-		return
-	case reset:
-		panic(http.ErrAbortHandler)
-	case hang:
-		<-request.Context().Done()
-		return
-	case none, takenFail, takenReset:
 	}
 	by, err := strconv.Atoi(request.Header.Get(workerHeader))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	l := line{What: taken, N: n, Delivery: delivery, By: by, Answer: does, Mangled: string(got.Data) != string(result(n).Data)}
+	l := line{What: taking, N: n, Delivery: delivery, By: by, Answer: does, Mangled: string(got.Data) != string(result(n).Data)}
 	if err := r.ledger.write(l); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -95,12 +80,7 @@ func (r *receiver) take(w http.ResponseWriter, request *http.Request) {
 		l.What = unheard
 		_ = r.ledger.write(l)
 	}
-	switch does {
-	case takenFail:
-		http.Error(w, "taken, says nobody", http.StatusInternalServerError)
-	case takenReset:
-		panic(http.ErrAbortHandler)
-	default:
+	if !does.afterwards(w) {
 		_, _ = fmt.Fprintln(w, "taken")
 	}
 }

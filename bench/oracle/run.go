@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -27,6 +26,10 @@ type conductor struct {
 	random    *rand.Rand
 	progress  *progress
 	happened  []happening
+	// socketDir holds the Unix socket, whose path has to be short.
+	socketDir string
+	// printed is what the workers' sink stdout has printed.
+	printed *ledger
 }
 
 // Signals that processes get.
@@ -51,8 +54,12 @@ type happening struct {
 }
 
 // startOrder of the processes, which is not that in which things happen to them.
-func startOrder() []string {
-	return []string{serverName, hookName, deskName, worker1Name, worker2Name, submitterName}
+func (p *plan) startOrder() []string {
+	order := []string{serverName, hookName, deskName}
+	if len(p.counterparts()) > 0 {
+		order = append(order, rackName)
+	}
+	return append(order, worker1Name, worker2Name, submitterName)
 }
 
 func victims() []string {
@@ -69,6 +76,9 @@ func run(ctx context.Context, p plan) (_ *verdict, err error) {
 	} else if p.dir, err = emptyDir(p.dir); err != nil {
 		return nil, err
 	}
+	if err := p.withoutMissing(); err != nil {
+		return nil, err
+	}
 	c := &conductor{
 		plan: p, processes: map[string]*process{},
 		random:   rand.New(rand.NewPCG(p.seed, 2)),
@@ -76,13 +86,7 @@ func run(ctx context.Context, p plan) (_ *verdict, err error) {
 	}
 	fmt.Fprintf(os.Stderr, "oracle: seed %d, %d results, %d kills, %d stops of %s, in %s\n", p.seed, p.results, p.kills, p.stops, p.stopped, p.dir)
 	began := time.Now()
-	defer func() {
-		for _, process := range c.processes {
-			if process.cmd != nil && process.cmd.Process != nil {
-				_ = process.cmd.Process.Kill()
-			}
-		}
-	}()
+	defer func() { err = errors.Join(err, c.end()) }()
 	found, err := c.perform(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w (ledgers and logs are in %s)", err, p.dir)
@@ -97,6 +101,21 @@ func run(ctx context.Context, p plan) (_ *verdict, err error) {
 		err = v.save()
 	}
 	return v, err
+}
+
+// end leaves no process and no socket behind.
+func (c *conductor) end() error {
+	for _, process := range c.processes {
+		if process.cmd != nil && process.cmd.Process != nil {
+			_ = process.cmd.Process.Kill()
+			<-process.ended
+		}
+	}
+	err := os.RemoveAll(c.socketDir)
+	if c.printed != nil {
+		err = errors.Join(err, c.printed.close())
+	}
+	return err
 }
 
 func emptyDir(dir string) (string, error) {
@@ -123,7 +142,7 @@ func (c *conductor) perform(ctx context.Context) (*evidence, error) {
 	if err := c.await(ctx, func(p *progress) bool { return len(p.acked) == c.plan.results }); err != nil && !errors.Is(err, errStuck) {
 		return nil, err
 	}
-	options, err := consign.Options{Address: c.at.server}.ClientOptions()
+	options, err := consign.Options{Address: c.at.Server}.ClientOptions()
 	if err != nil {
 		return nil, err
 	}
@@ -144,30 +163,38 @@ func (c *conductor) perform(ctx context.Context) (*evidence, error) {
 			return nil, err
 		}
 	}
-	found, err := gather(ctx, &c.plan, c.happened, temporal)
+	found, err := gather(ctx, &c.plan, c.at, c.happened, temporal)
 	if err != nil {
 		return nil, err
 	}
 	found.stillParked = still
-	return found, c.processes[serverName].stop()
+	for _, name := range []string{rackName, serverName} {
+		if p := c.processes[name]; p != nil {
+			err = errors.Join(err, p.stop())
+		}
+	}
+	return found, err
 }
 
 // start brings all processes up.
 func (c *conductor) start(ctx context.Context) error {
-	for _, at := range []*string{&c.at.server, &c.at.hook, &c.at.desk, &c.at.upstream} {
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		*at = listener.Addr().String()
-		if err := listener.Close(); err != nil {
-			return err
-		}
+	var err error
+	if c.socketDir, err = os.MkdirTemp("", "consign-oracle-socket-"); err != nil {
+		return err
 	}
-	for _, name := range startOrder() {
+	if c.printed, _, err = openLedger(c.plan.path(stdoutName + ledgerSuffix)); err != nil {
+		return err
+	}
+	if c.at, err = chooseAddresses(ctx, &c.plan, filepath.Join(c.socketDir, "socket")); err != nil {
+		return err
+	}
+	for _, name := range c.plan.startOrder() {
 		c.processes[name] = &process{
 			name: name, log: c.plan.path(name + ".log"),
-			args: append(append([]string{"-role=" + name}, c.plan.args()...), c.at.args()...),
+			args: append([]string{"-role=" + name}, c.plan.args()...),
+		}
+		if name == worker1Name || name == worker2Name {
+			c.processes[name].output = func(pid int, lines [][]byte) error { return writeEvents(c.printed, pid, lines) }
 		}
 		if err := c.processes[name].start(ctx); err != nil {
 			return err
@@ -289,14 +316,18 @@ func (c *conductor) await(ctx context.Context, reached func(*progress) bool) err
 
 // heal lets the receivers take everything, replays all dead letters, and returns how many are left.
 func (c *conductor) heal(ctx context.Context, temporal client.Client) (int, error) {
-	for _, address := range []string{c.at.hook, c.at.desk} {
+	for _, name := range []string{hookName, deskName, rackName} {
+		address := map[string]string{hookName: c.at.Hook, deskName: c.at.Desk, rackName: c.at.Rack}[name]
+		if c.processes[name] == nil {
+			continue
+		}
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/heal", http.NoBody)
 		if err != nil {
 			return 0, err
 		}
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
-			return 0, fmt.Errorf("healing a receiver: %w", err)
+			return 0, fmt.Errorf("healing %s: %w", name, err)
 		}
 		if err := response.Body.Close(); err != nil {
 			return 0, err

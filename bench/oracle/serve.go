@@ -12,25 +12,35 @@ import (
 // ledgerSuffix of the ledgers' names.
 const ledgerSuffix = ".ledger.ndjson"
 
-// serve answers at an address until ctx is over. It says on standard output that it listens. After a
-// kill the port may be somebody's for a moment: a client's own end of a connection gets any free one.
-func serve(ctx context.Context, address string, handler http.Handler) error {
+// listen at an address. After a kill the port may be somebody's for a moment: a client's own end of a
+// connection gets any free one.
+func listen(ctx context.Context, address string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	for deadline := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(deadline); {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	}
+	return listener, err
+}
+
+// serve answers at an address until ctx is over. It says on standard output that it listens.
+func serve(ctx context.Context, address string, handler http.Handler) error {
+	listener, err := listen(ctx, address)
 	if err != nil {
 		return err
 	}
+	sayReady()
+	return serveOn(ctx, listener, handler)
+}
+
+func serveOn(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	sayReady()
 	select {
 	case err := <-served:
 		return err
@@ -38,7 +48,8 @@ func serve(ctx context.Context, address string, handler http.Handler) error {
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err = server.Shutdown(stopping); err != nil {
+	err := server.Shutdown(stopping)
+	if err != nil {
 		err = server.Close() // somebody is kept waiting
 	}
 	if closed := <-served; !errors.Is(closed, http.ErrServerClosed) {

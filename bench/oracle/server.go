@@ -20,7 +20,7 @@ import (
 
 // host is the Temporal server.
 func host(ctx context.Context, p *plan, at addresses) error {
-	_, text, err := net.SplitHostPort(at.server)
+	_, text, err := net.SplitHostPort(at.Server)
 	if err != nil {
 		return err
 	}
@@ -52,13 +52,13 @@ func work(ctx context.Context, p *plan, at addresses) error {
 		return err
 	}
 	// Connect waits for a server that is not up.
-	temporal, options, err := worker.Connect(ctx, consign.Options{Address: at.server}, log)
+	temporal, options, err := worker.Connect(ctx, consign.Options{Address: at.Server}, log)
 	if err != nil {
 		return err
 	}
 	if p.plant != "" {
 		temporal.Close()
-		options.Interceptors = append(options.Interceptors, &planted{bug: p.plant, upstream: at.upstream})
+		options.Interceptors = append(options.Interceptors, &planted{bug: p.plant, upstream: at.Upstream})
 		if temporal, err = client.DialContext(ctx, options); err != nil {
 			return err
 		}
@@ -83,7 +83,8 @@ func stopping(ctx context.Context) context.Context {
 // workerHeader holds the process id of the worker that makes a request.
 const workerHeader = "X-Worker"
 
-// configuration of the workers: a file, a webhook that is patient, and one that soon gives up.
+// configuration of the workers: a file, a webhook that is patient, one that soon gives up, and what else
+// the plan asks for.
 // Requests name the process that they come from.
 func (p *plan) configuration(at addresses) string {
 	by := fmt.Sprintf(`%s: "%d"`, workerHeader, os.Getpid())
@@ -92,16 +93,16 @@ sinks:
   archive:
     file: {path: "` + p.archive() + `"}
   hook:
-    webhook: {url: "http://` + at.hook + `/take", headers: {` + by + `}}
+    webhook: {url: "http://` + at.Hook + `/take", headers: {` + by + `}}
     timeout: 3s
     retry: {max: 20, backoff: 200ms, max_backoff: 2s}
     circuit: {open: 1s}
   desk:
-    webhook: {url: "http://` + at.desk + `/take", headers: {` + by + `}}
+    webhook: {url: "http://` + at.Desk + `/take", headers: {` + by + `}}
     timeout: 3s
     retry: {max: 3, backoff: 100ms, max_backoff: 1s}
     circuit: {open: 1s}
-acks:
+` + p.sinkSettings(at) + `acks:
   timeout: 3s
   retry: {max: 1000, backoff: 200ms, max_backoff: 2s}
 `

@@ -49,7 +49,7 @@ func submit(ctx context.Context, p *plan, at addresses) error {
 	if err != nil {
 		return err
 	}
-	options, err := consign.Options{Address: at.server}.ClientOptions()
+	options, err := consign.Options{Address: at.Server}.ClientOptions()
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func submit(ctx context.Context, p *plan, at addresses) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /ack", s.ack)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve(ctx, at.upstream, mux) })
+	group.Go(func() error { return serve(ctx, at.Upstream, mux) })
 	next := make(chan unit)
 	group.Go(func() error {
 		defer close(next)
@@ -162,7 +162,7 @@ func (s *submitter) submit(ctx context.Context, u unit) error {
 }
 
 func (s *submitter) start(ctx context.Context, u unit) error {
-	upstream := "http://" + s.at.upstream + "/ack"
+	upstream := "http://" + s.at.Upstream + "/ack"
 	if u.count == 1 {
 		_, err := s.client.Submit(ctx, result(u.first), consign.AckByHTTP(upstream))
 		return err

@@ -21,12 +21,26 @@ func (t take) made(at, archive int64) bool {
 }
 
 // recorded is when Temporal came to know of a delivery: the first outcome at that sink that stands in the
-// history after it. The archive never fails, so its leg has one.
+// history after it. The archive never fails, so its leg has one. A stream may be read when the outcome
+// stands there already; then it is the last.
 func (s *story) recorded(sink string, t take) int64 {
-	if i := slices.IndexFunc(s.records[sink], func(at int64) bool { return at >= t.at }); i >= 0 {
-		return s.records[sink][i]
+	records := s.records[sink]
+	if i := slices.IndexFunc(records, func(at int64) bool { return at >= t.at }); i >= 0 {
+		return records[i]
+	}
+	if t.seen && len(records) > 0 {
+		return records[len(records)-1]
 	}
 	return math.MaxInt64
+}
+
+// cutOff tells whether a connection to the sink broke between a delivery and its record.
+func (e *evidence) cutOff(s *story, sink string, t take) bool {
+	if s == nil || s.records == nil {
+		return false
+	}
+	recorded := s.recorded(sink, t)
+	return slices.ContainsFunc(e.cuts[sink], func(c span) bool { return c.to >= t.at && c.from <= recorded })
 }
 
 // unrecorded names what happened to a process that took part in a delivery between it and its record.
@@ -51,10 +65,10 @@ func (h happening) concerns(sink string, t take) bool {
 	switch h.Process {
 	case serverName:
 	case worker1Name, worker2Name:
-		if t.by != h.Pid && t.end == 0 {
+		switch {
+		case t.by != 0 && t.by != h.Pid:
 			return false
-		}
-		if killed {
+		case t.by != 0 && killed:
 			until = math.MaxInt64 // what it had sent may lie in the socket of a receiver that is held
 		}
 	case sink:
@@ -72,7 +86,7 @@ func (h happening) concerns(sink string, t take) bool {
 func (e *evidence) late(t take) string {
 	for i, h := range e.happened {
 		held := h.Signal == sigstop && (h.Process == worker1Name || h.Process == worker2Name)
-		if held && (t.end > 0 || t.by == h.Pid) && !t.made(h.From, h.ArchiveFrom) && t.made(h.To+int64(grace), h.ArchiveTo) {
+		if held && (t.by == 0 || t.by == h.Pid) && !t.made(h.From, h.ArchiveFrom) && t.made(h.To+int64(grace), h.ArchiveTo) {
 			return h.name(i)
 		}
 	}

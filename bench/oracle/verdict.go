@@ -18,8 +18,12 @@ type verdict struct {
 	Units     int            `json:"workflows"`
 	Submitted int            `json:"submitted"`
 	Acked     int            `json:"acked"`
+	Sinks     []string       `json:"sinks"`
 	Delivered map[string]int `json:"delivered"`
 	Parked    map[string]int `json:"parked"`
+	// Again counts deliveries beyond the first, Broken the connections that the run broke.
+	Again  map[string]int `json:"again"`
+	Broken map[string]int `json:"broken"`
 
 	// What must be empty or zero.
 
@@ -32,10 +36,10 @@ type verdict struct {
 	Early []string `json:"acked_early"`
 	// Unacked was never acked.
 	Unacked []string `json:"unacked"`
-	// Mangled arrived with other data, Renamed with two delivery ids at one sink.
+	// Mangled arrived with other data, Renamed with another delivery id than is due at that sink.
 	Mangled []string `json:"mangled,omitempty"`
 	Renamed []string `json:"renamed,omitempty"`
-	// Torn are lines of the archive that are no results.
+	// Torn are lines of the archive or a stream that are no results.
 	Torn []string `json:"torn,omitempty"`
 	// Unfinished are deliveries and dead letters that ended otherwise than by completing, or not at all.
 	Unfinished []string `json:"unfinished,omitempty"`
@@ -111,7 +115,7 @@ func (v *verdict) problems() []string {
 		{"ACKED EARLY", v.Early},
 		{"never acked", v.Unacked},
 		{"mangled", v.Mangled},
-		{"two delivery ids", v.Renamed},
+		{"wrong delivery ids", v.Renamed},
 		{"torn lines", v.Torn},
 		{"workflows that did not complete", v.Unfinished},
 	} {
@@ -161,8 +165,14 @@ func (v *verdict) print(w io.Writer, asJSON bool) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(w, "\nseed %d, %s: %d results in %d workflows, %d acked, delivered %v, parked and replayed %v\n",
-		v.Seed, v.Took, v.Submitted, v.Units, v.Acked, v.Delivered, v.Parked)
+	_, _ = fmt.Fprintln(t, "\nsink\tdelivered\tparked and replayed\tdelivered again\tconnections broken\t")
+	for _, sink := range v.Sinks {
+		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t\n", sink, v.Delivered[sink], v.Parked[sink], v.Again[sink], v.Broken[sink])
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(w, "\nseed %d, %s: %d results in %d workflows, %d acked\n", v.Seed, v.Took, v.Submitted, v.Units, v.Acked)
 	_, _ = fmt.Fprintf(w, "lost %d, acked early %d, never acked %d\n", len(v.Lost), len(v.Early), len(v.Unacked))
 	_, _ = fmt.Fprintf(w, "delivered again %d, of at most %d (%d spoiled answers, %d attempts unrecorded at a kill or stop); unexplained %d\n",
 		len(v.Repeats), v.Spoiled+v.Unrecorded, v.Spoiled, v.Unrecorded, len(v.unexplained()))

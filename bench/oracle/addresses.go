@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+)
+
+// addresses where the processes listen, the same after a restart.
+type addresses struct {
+	Server   string `json:"server"`
+	Hook     string `json:"hook"`
+	Desk     string `json:"desk"`
+	Upstream string `json:"upstream"` // for acks
+	Rack     string `json:"rack"`
+	// Of is where sinks reach their counterparts, by the names of the sinks.
+	Of map[string]string `json:"of"`
+}
+
+// chooseAddresses finds free ports, and tells the processes to be of them.
+func chooseAddresses(ctx context.Context, p *plan, socket string) (at addresses, err error) {
+	at.Of = map[string]string{}
+	free := func() string {
+		if err != nil {
+			return ""
+		}
+		var listener net.Listener
+		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+			return ""
+		}
+		err = listener.Close()
+		return listener.Addr().String()
+	}
+	for _, address := range []*string{&at.Server, &at.Hook, &at.Desk, &at.Upstream, &at.Rack} {
+		*address = free()
+	}
+	for _, c := range p.counterparts() {
+		at.Of[c.name] = free()
+	}
+	at.Of[unixName] = socket
+	if err != nil {
+		return at, err
+	}
+	text, err := json.Marshal(at)
+	if err != nil {
+		return at, err
+	}
+	return at, os.WriteFile(p.path(addressesName), text, 0o600)
+}
+
+const addressesName = "addresses.json"
+
+func readAddresses(p *plan) (at addresses, err error) {
+	text, err := os.ReadFile(p.path(addressesName))
+	if err != nil {
+		return at, err
+	}
+	if err := json.Unmarshal(text, &at); err != nil {
+		return at, fmt.Errorf("%s: %w", addressesName, err)
+	}
+	return at, nil
+}
