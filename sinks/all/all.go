@@ -7,6 +7,7 @@ import (
 	"github.com/consign-dev/consign/sinks/file"
 	"github.com/consign-dev/consign/sinks/kafka"
 	"github.com/consign-dev/consign/sinks/nats"
+	"github.com/consign-dev/consign/sinks/otlp"
 	"github.com/consign-dev/consign/sinks/postgres"
 	"github.com/consign-dev/consign/sinks/s3"
 	"github.com/consign-dev/consign/sinks/stdout"
@@ -25,6 +26,7 @@ func Kinds() []config.Kind {
 		s3.Kind(),
 		nats.Kind(),
 		kafka.Kind(),
+		otlp.Kind(),
 		external.Kind(),
 	}
 }

@@ -25,6 +25,8 @@ type Certificates struct {
 	// Server is what the counterpart listens with: its certificate is made out to 127.0.0.1 and
 	// localhost, and it wants a client's of the same authority.
 	Server *tls.Config
+	// Expired is a certificate like the counterpart's that was good until a minute ago.
+	Expired tls.Certificate
 }
 
 // NewCertificates makes a private authority, and a server's and a client's certificate of it.
@@ -34,9 +36,12 @@ func NewCertificates(t *testing.T) Certificates {
 	authority, key := certificate(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}, nil, nil)
-	server, serverKey := certificate(t, &x509.Certificate{
+	ofServer := x509.Certificate{
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, authority, key)
+	}
+	server, serverKey := certificate(t, &ofServer, authority, key)
+	ofServer.NotAfter = time.Now().Add(-time.Minute)
+	expired, expiredKey := certificate(t, &ofServer, authority, key)
 	client, clientKey := certificate(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "consign"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, authority, key)
@@ -53,16 +58,21 @@ func NewCertificates(t *testing.T) Certificates {
 			Certificates: []tls.Certificate{{Certificate: [][]byte{server.Raw}, PrivateKey: serverKey}},
 			ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: clients,
 		},
+		Expired: tls.Certificate{Certificate: [][]byte{expired.Raw}, PrivateKey: expiredKey},
 	}
 }
 
-// certificate signs template by the authority, or by itself without one.
+// certificate signs template by the authority, or by itself without one. Unless the template says
+// otherwise, it is good for an hour.
 func certificate(t *testing.T, template, authority *x509.Certificate, authorityKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	template.NotBefore = time.Now().Add(-time.Hour)
+	if template.NotAfter.IsZero() {
+		template.NotAfter = time.Now().Add(time.Hour)
+	}
 	if authority == nil {
 		authority, authorityKey = template, key
 	}

@@ -1,0 +1,131 @@
+package otlp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/consign-dev/consign/sinks"
+)
+
+const (
+	// maxExcerpt is the most of a receiver's message that an error shows, in bytes.
+	maxExcerpt = 300
+	// maxRetryAfter caps what a receiver may ask for, so that sums of times cannot overflow. The cap that
+	// people set is retry.max_retry_after.
+	maxRetryAfter = 7 * 24 * time.Hour
+
+	labelTooLarge = "too large"
+	labelReset    = "connection reset"
+)
+
+// receiver says what became of a request to it.
+type receiver struct {
+	name string
+	// hide takes out of a text what only the receiver may know.
+	hide func(string) string
+	// uncertified is true where there is TLS without a client certificate.
+	uncertified bool
+}
+
+func (r receiver) failed(err error) error {
+	return fmt.Errorf("export to %s: %w", r.name, err)
+}
+
+// rejected is about the records that a receiver has not taken.
+func (r receiver) rejected(part *collector.ExportLogsPartialSuccess) error {
+	text := fmt.Sprintf("%d log records are rejected", part.GetRejectedLogRecords())
+	return sinks.Permanent(sinks.Label(r.failed(errors.New(text+r.quoted(part.GetErrorMessage()))), "rejected"))
+}
+
+// unanswered is about a request of which no receiver has said anything.
+func (r receiver) unanswered(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return r.failed(fmt.Errorf("no answer in time: %w", ctx.Err()))
+	case ctx.Err() != nil:
+		return r.failed(fmt.Errorf("interrupted: %w", ctx.Err()))
+	}
+	// What the library of gRPC returns wraps nothing, so the text is what there is to go by.
+	text := r.hide(oneLine(status.Convert(err).Message()))
+	label, advice := connection(text)
+	if label == labelReset && r.uncertified {
+		// That a receiver wants a certificate is known after the handshake, and then writing fails before
+		// its reason is read.
+		advice = ": if the receiver wants a client certificate, set tls.client_cert and tls.client_key"
+	}
+	err = r.failed(&hiddenError{"no answer: " + text + advice, err})
+	if label == "" {
+		return err
+	}
+	return sinks.Label(err, label)
+}
+
+// connection names what is wrong with one, in the words of [sinks.Classify], and says what to do.
+func connection(text string) (label, advice string) {
+	_, alert, alerted := strings.Cut(text, "remote error: tls: ")
+	says := func(words ...string) bool {
+		for _, word := range words {
+			if strings.Contains(text, word) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case says("tls: failed to verify certificate"):
+		return "bad certificate", ": check tls.ca and tls.server_name"
+	case alerted && strings.Contains(alert, "certificate"):
+		return "client certificate", ": check tls.client_cert and tls.client_key"
+	case says("first record does not look like a TLS handshake", "server gave HTTP response to HTTPS client"):
+		return "no tls", ": the receiver speaks in clear"
+	case says("connection refused"):
+		return "connection refused", ""
+	case says("no such host", "produced zero addresses"):
+		return "name not found", ""
+	case says("i/o timeout", "deadline exceeded", "handshake timeout", "keepalive ping failed"):
+		return sinks.LabelTimeout, ""
+	case says("EOF", "connection reset", "broken pipe", "GOAWAY", "RST_STREAM", "transport is closing", "error reading from server", "server closed"):
+		return labelReset, ""
+	}
+	return "", ""
+}
+
+// quoted is what a receiver says, as the end of a message.
+func (r receiver) quoted(said string) string {
+	line := r.hide(oneLine(said))
+	if line == "" {
+		return ""
+	}
+	if len(line) > maxExcerpt {
+		line = strings.ToValidUTF8(line[:maxExcerpt], "") + "…"
+	}
+	return ": " + strconv.Quote(line)
+}
+
+// oneLine is a text on one line, without what a terminal could act on.
+func oneLine(text string) string {
+	line := strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, line)
+}
+
+// hiddenError is an error whose text may be shown, around the one that tells its class.
+type hiddenError struct {
+	text string
+	err  error
+}
+
+func (e *hiddenError) Error() string { return e.text }
+func (e *hiddenError) Unwrap() error { return e.err }
