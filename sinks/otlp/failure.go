@@ -24,6 +24,7 @@ const (
 
 	labelTooLarge = "too large"
 	labelReset    = "connection reset"
+	labelProtocol = "wrong protocol"
 )
 
 // receiver says what became of a request to it.
@@ -86,6 +87,10 @@ func connection(text string) (label, advice string) {
 		return "client certificate", ": check tls.client_cert and tls.client_key"
 	case says("first record does not look like a TLS handshake", "server gave HTTP response to HTTPS client"):
 		return "no tls", ": the receiver speaks in clear"
+	case says("looked like an HTTP/1.1 header"):
+		return labelProtocol, ": HTTP is spoken there, and gRPC by another port: begin url with otlphttp:// or otlphttps://, or name that port"
+	case says("malformed HTTP response"):
+		return labelProtocol, ": HTTP is not spoken there: begin url with otlp:// or otlps:// if gRPC is, or name another port"
 	case says("connection refused"):
 		return "connection refused", ""
 	case says("no such host", "produced zero addresses"):

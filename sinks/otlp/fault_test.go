@@ -171,7 +171,8 @@ func TestDeliver_TheOtherProtocol_IsTransientAndSaysSo(t *testing.T) {
 		sink := c.open(t, func(settings *otlp.Config) { settings.URL = pair[1] + "://" + c.address })
 		got := requireFailed(t, deliver(t, sink, sinktest.Deliveries("mistaken", 1))[0])
 		require.False(t, got.Permanent)
-		require.Contains(t, got.Message, "no answer: ")
+		require.Equal(t, "wrong protocol", got.Label, got.Message)
+		require.Contains(t, got.Message, "begin url with "+pair[0]+"://")
 	}
 }
 

@@ -25,7 +25,7 @@ const (
 	// idleTimeout is how long a connection that nobody uses is kept, and one that cannot be made is tried.
 	idleTimeout = 90 * time.Second
 	// pingInterval is the least time between pings that a server of gRPC allows. What matters is the
-	// other: where data is not acknowledged for pingTimeout, the connection is given up, so that a receiver
+	// other: where data is not acknowledged for pingTimeout, Linux gives the connection up, so that a receiver
 	// that went away silently is known to be gone.
 	pingInterval, pingTimeout = 5 * time.Minute, 20 * time.Second
 )

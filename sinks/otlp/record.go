@@ -88,7 +88,7 @@ func nanoseconds(t time.Time) uint64 {
 	if year := t.UTC().Year(); year < 1970 || year > 2261 {
 		return 0
 	}
-	return uint64(t.UnixNano()) //nolint:gosec // not negative since 1970
+	return uint64(t.UnixNano())
 }
 
 // number is a severity on OpenTelemetry's scale, where syslog's stand as in

@@ -146,7 +146,7 @@ func TestDeliver_EachStatusOfHTTP_HasItsClass(t *testing.T) {
 		require.Len(t, c.seen(), before+1, "no redirect is followed")
 		require.Contains(t, got.Message, fmt.Sprintf("export to %s: answered %d", c.url(), test.status))
 		if test.status != http.StatusNotModified { // which has no body
-			require.Contains(t, got.Message, `"refused[31m for [hidden]`[:8])
+			require.Contains(t, got.Message, `"refused [31m for [hidden]`)
 		}
 		require.Contains(t, got.Message, test.advice)
 		require.NotContains(t, got.Message, "\x1b")
