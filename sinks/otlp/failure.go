@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/consign-dev/consign/sinks"
@@ -49,8 +50,9 @@ func (r receiver) rejected(part *collector.ExportLogsPartialSuccess) error {
 // unanswered is about a request of which no receiver has said anything.
 func (r receiver) unanswered(ctx context.Context, err error) error {
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return r.failed(fmt.Errorf("no answer in time: %w", ctx.Err()))
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), status.Code(err) == codes.DeadlineExceeded:
+		// Over gRPC the receiver knows the deadline, and may give up a moment before ctx does.
+		return r.failed(fmt.Errorf("no answer in time: %w", context.DeadlineExceeded))
 	case ctx.Err() != nil:
 		return r.failed(fmt.Errorf("interrupted: %w", ctx.Err()))
 	}

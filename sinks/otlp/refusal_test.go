@@ -355,6 +355,21 @@ func TestDeliver_OverHTTP_WhatIsNoAnswerOfAReceiver_IsNoSuccess(t *testing.T) {
 	}
 }
 
+func TestDeliver_OverHTTP_HalfAnAnswer_IsNoSuccess(t *testing.T) {
+	t.Parallel()
+	c := serve(t, overHTTP)
+	c.answers(func(context.Context, request) answer {
+		return answer{replace: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/x-protobuf")
+			w.Header().Set("Content-Length", "20") // which could say that all is rejected
+			w.WriteHeader(http.StatusOK)
+		}}
+	})
+	got := requireFailed(t, deliver(t, c.open(t), sinktest.Deliveries("half", 1))[0])
+	require.False(t, got.Permanent)
+	require.Equal(t, "connection reset", got.Label)
+}
+
 func TestDeliver_OverHTTP_AnAnswerOfTenGigabytes_IsHungUpOn(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{http.StatusOK, http.StatusBadGateway} {
