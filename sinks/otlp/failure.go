@@ -91,7 +91,7 @@ func connection(text string) (label, advice string) {
 		return "no tls", ": the receiver speaks in clear"
 	case says("looked like an HTTP/1.1 header"):
 		return labelProtocol, ": HTTP is spoken there, and gRPC by another port: begin url with otlphttp:// or otlphttps://, or name that port"
-	case says("malformed HTTP response"):
+	case says("malformed HTTP response", "readLoopPeekFailLocked: %!w(<nil>)"): // it speaks first, as gRPC does
 		return labelProtocol, ": HTTP is not spoken there: begin url with otlp:// or otlps:// if gRPC is, or name another port"
 	case says("connection refused"):
 		return "connection refused", ""
