@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // origin says how a value was written, where that may be shown and the value may not.
@@ -25,10 +26,14 @@ type origins struct {
 	variables map[string]string
 	// literals are the texts that stand in the file as they are, by path.
 	literals map[string]string
+	// outside takes the values out of texts that do not come from the file.
+	outside func() *strings.Replacer
 }
 
 func newOrigins() *origins {
-	return &origins{byPath: map[string]origin{}, variables: map[string]string{}, literals: map[string]string{}}
+	o := &origins{byPath: map[string]origin{}, variables: map[string]string{}, literals: map[string]string{}}
+	o.outside = sync.OnceValue(func() *strings.Replacer { return o.replacer(8) })
+	return o
 }
 
 // under lists the origins at a path and below it.
@@ -65,7 +70,7 @@ func (c *Config) Redact(text string) string {
 	if c.origins == nil {
 		return text
 	}
-	return c.origins.replacer(8).Replace(text)
+	return c.origins.outside().Replace(text)
 }
 
 // redact replaces every secret in a text by what may be shown of it.

@@ -109,3 +109,16 @@ func TestParse_Errors_ShowValuesAsTheFileHasThem(t *testing.T) {
 	_, err = parse(`sinks: {a: {webhook: {url: "htps://h/${X}"}}}`, "X", leak)
 	require.EqualError(t, err, `consign.yaml:1:28: sinks.a.webhook.url: "htps://h/${X}": unknown scheme "htps"`)
 }
+
+// It counts allocations, which must not run beside other tests.
+func TestRedact_DoesNotLookForTheSecretsAnewWithEachText(t *testing.T) {
+	var source strings.Builder
+	source.WriteString("sinks:\n")
+	for i := range 50 {
+		fmt.Fprintf(&source, "  s%d: {webhook: {url: 'https://a', secret: 'secret number %d'}}\n", i, i)
+	}
+	c, err := parse(source.String())
+	require.NoError(t, err)
+	require.NotContains(t, c.Redact("answered 503: secret number 7"), "secret number")
+	require.Less(t, testing.AllocsPerRun(100, func() { c.Redact("answered 503") }), 10.0)
+}

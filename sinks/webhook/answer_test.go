@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -129,4 +130,21 @@ func TestDeliver_Gone_ConcernsTheSinkUnlessEachResultHasItsURL(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(sender.Close)
 	require.False(t, refused(t, sender.Post(t.Context(), r.URL, "msg_1", time.Now(), time.Time{}, []byte(`{}`), nil)).Gone, "an ack's URL is its own")
+}
+
+func TestDeliver_FailuresAtTheSameURL_AreHiddenByTheSameExpression_AndOthersByTheirs(t *testing.T) {
+	t.Parallel()
+	r := receive(t, func(w http.ResponseWriter, r *http.Request, _ consign.Result) {
+		http.Error(w, r.URL.Path, http.StatusNotFound)
+	})
+	sink := build(t, Config{URL: r.URL + "/{{ .id }}/" + password, Egress: GuardDefault})
+	fail := func(id string) *regexp.Regexp {
+		d := delivery(`{}`)
+		d.Result.ID = id
+		require.Contains(t, refused(t, attempt(t, sink, d)).Message, `"[hidden]"`, id)
+		return sink.sender.hiding.last.Load()
+	}
+	first := fail("result-one")
+	require.Same(t, first, fail("result-one"))
+	require.NotSame(t, first, fail("result-two"))
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/consign-dev/consign/config"
@@ -19,11 +20,20 @@ import (
 // possible secret. Shorter ones ("v1", "true") are words that occur in any message.
 const minSecret = 6
 
+// hider returns a function that takes out of a text what only the receiver may know.
+func hider(target *url.URL, headers map[string]string, more ...string) func(string) string {
+	return new(hiding).hider(target, headers, more...)
+}
+
+// hiding keeps the expression that was made last: the next failure mostly needs the same, and to compile it
+// takes 30 times as long as to use it.
+type hiding struct{ last atomic.Pointer[regexp.Regexp] }
+
 // hider returns a function that takes out of a text what only the receiver may know: the path and
 // query of the URL (that of Slack is a password), the values of headers, and what else is named.
 // Receivers like to repeat them, in one spelling or another: "Cannot POST /services/T0/B0/…" is what
 // many say with a 404.
-func hider(target *url.URL, headers map[string]string, more ...string) func(string) string {
+func (h *hiding) hider(target *url.URL, headers map[string]string, more ...string) func(string) string {
 	pieces := []string{target.RequestURI(), target.EscapedPath(), target.Path, target.RawQuery}
 	pieces = append(pieces, strings.FieldsFunc(target.RequestURI(), separates)...)
 	pieces = append(pieces, strings.FieldsFunc(target.Path, separates)...)
@@ -53,8 +63,17 @@ func hider(target *url.URL, headers map[string]string, more ...string) func(stri
 	for i, one := range spelled {
 		spelled[i] = regexp.QuoteMeta(one)
 	}
-	secret := regexp.MustCompile("(?i)" + strings.Join(spelled, "|"))
+	secret := h.expression("(?i)" + strings.Join(spelled, "|"))
 	return func(text string) string { return secret.ReplaceAllLiteralString(text, "[hidden]") }
+}
+
+func (h *hiding) expression(text string) *regexp.Regexp {
+	if last := h.last.Load(); last != nil && last.String() == text {
+		return last
+	}
+	made := regexp.MustCompile(text)
+	h.last.Store(made)
+	return made
 }
 
 func separates(r rune) bool { return strings.ContainsRune("/?&=;, ", r) }

@@ -29,6 +29,7 @@ type Sender struct {
 	tokens        *tokens // nil: none are needed
 	network       *network
 	secrets       []string // what no reader of an error may know
+	hiding        hiding   // of them, and of what is particular to a request
 	userAgent     string
 	closed        atomic.Bool
 }
@@ -129,7 +130,7 @@ func (s *Sender) hider(target *url.URL, headers map[string]string, authorization
 	if s.tokens != nil {
 		more = append(more, s.tokens.secrets()...)
 	}
-	return hider(target, all, more...)
+	return s.hiding.hider(target, all, more...)
 }
 
 func (s *Sender) outgoing(m message, target *url.URL) outgoing {
