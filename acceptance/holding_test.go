@@ -1,14 +1,18 @@
 package acceptance
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/deadletters"
@@ -315,6 +319,36 @@ func TestRateLimit_OfTwoWorkers_IsNeverExceeded(t *testing.T) {
 		require.LessOrEqual(t, tries.most(time.Duration(seconds)*time.Second), rate*seconds+burst+tolerance, "in %d s", seconds)
 	}
 	require.Len(t, s.sinks["one"].took(), results)
+}
+
+func TestRateLimit_OfEverySink_IsSetSideBySideWhenAWorkerStarts(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks:\n  one: {script: {}, rate_limit: 5/s}\n  two: {script: {}, rate_limit: 5/s}\n")
+	options, err := consign.Options{Address: server.Address(), Namespace: s.namespace}.ClientOptions()
+	require.NoError(t, err)
+	var asked atomic.Int32
+	both := make(chan struct{})
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(
+		func(ctx context.Context, method string, request, answer any, to *grpc.ClientConn, call grpc.UnaryInvoker, more ...grpc.CallOption) error {
+			if strings.HasSuffix(method, "/DescribeTaskQueue") {
+				if asked.Add(1) == 2 {
+					close(both)
+				}
+				select {
+				case <-both:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			return call(ctx, method, request, answer, to, more...)
+		}))
+	s.temporal, err = client.DialContext(s.ctx, options)
+	require.NoError(t, err)
+	t.Cleanup(s.temporal.Close)
+	var starting context.CancelFunc
+	s.ctx, starting = context.WithTimeout(s.ctx, time.Minute)
+	t.Cleanup(starting)
+	s.another()
 }
 
 func TestRateLimit_LeavesAPauseAlone_AndAResumeRestoresIt(t *testing.T) {

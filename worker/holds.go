@@ -35,14 +35,20 @@ type holds struct {
 // attempt on, and goes on reading.
 func (w *Worker) watch(ctx context.Context) error {
 	h := &holds{worker: w, done: make(chan struct{})}
+	var group errgroup.Group
+	group.SetLimit(holdsAtOnce)
 	for _, sink := range w.options.Config.Sinks {
-		err := h.limit(ctx, sink)
-		switch {
-		case err != nil && sink.RateLimit != "":
+		group.Go(func() error {
+			err := h.limit(ctx, sink)
+			if err != nil && sink.RateLimit == "" {
+				w.log.Warn("a rate limit from before may still hold: the setting of a sink's queue could not be read", zap.String("sink", sink.Name), zap.Error(err))
+				return nil
+			}
 			return err // it would be attempted without a limit
-		case err != nil:
-			w.log.Warn("a rate limit from before may still hold: the setting of a sink's queue could not be read", zap.String("sink", sink.Name), zap.Error(err))
-		}
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
 	}
 	h.look(ctx)
 	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
