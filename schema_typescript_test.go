@@ -30,7 +30,7 @@ func TestSchemas_TheTypesOfTheTypeScriptExample_HaveTheSameFields(t *testing.T) 
 	types := map[string][]string{}
 	for _, found := range regexp.MustCompile(`(?s)export interface (\w+)(?: extends (\w+))? \{\n(.*?)\n\}`).FindAllStringSubmatch(string(source), -1) {
 		fields := types[found[2]] // a type that is extended stands before
-		for _, field := range regexp.MustCompile(`(?m)^  (\w+\??):`).FindAllStringSubmatch(found[3], -1) {
+		for _, field := range regexp.MustCompile(`(?m)^ {2}(\w+\??):`).FindAllStringSubmatch(found[3], -1) {
 			fields = append(slices.Clip(fields), field[1])
 		}
 		types[found[1]] = fields
