@@ -113,15 +113,15 @@ func (h *holds) read(ctx context.Context, gate *activities.Gate) error {
 		return err
 	}
 	h.warned.Store(false)
-	was := gate.Pause(hold.Paused)
 	rate := gate.Settings().RateLimit.PerSecond()
-	if !hold.Paused && (was || rate > 0 && hold.Rate == 0) {
+	if !hold.Paused && (gate.Paused() || rate > 0 && hold.Rate == 0) {
 		// What a resume has restored may be of an older configuration. Nothing else is overruled, since
-		// workers may have different configurations during a roll-out.
+		// workers may have different configurations during a roll-out. The gate stays paused until it is done.
 		if err := h.limit(ctx, gate.Settings()); err != nil {
 			return err
 		}
 	}
+	was := gate.Pause(hold.Paused)
 	if was == hold.Paused {
 		return nil
 	}
