@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -264,12 +263,12 @@ func TestDeliver_ARecordWithoutAKeyForACompactedTopic_IsPermanentAtItsIndexOnly(
 		c.cluster.KeepControl()
 		produce := request.(*kmsg.ProduceRequest)
 		var batch kmsg.RecordBatch
-		assert.NoError(t, batch.ReadFrom(produce.Topics[0].Partitions[0].Records))
+		require.NoError(t, batch.ReadFrom(produce.Topics[0].Partitions[0].Records))
 		// Kafka refuses a batch whole, by the answer to all of it, if one of its records has no key.
 		for rest := batch.Records; len(rest) > 0; {
 			length, size := binary.Varint(rest)
 			var record kmsg.Record
-			assert.NoError(t, record.ReadFrom(rest[:size+int(length)]))
+			require.NoError(t, record.ReadFrom(rest[:size+int(length)]))
 			rest = rest[size+int(length):]
 			if len(record.Key) > 0 {
 				continue
