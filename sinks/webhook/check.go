@@ -14,11 +14,18 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
+// maxLine is the longest URL, and the longest value of a header, in bytes. Servers take 8 KiB, few more, and
+// it bounds what taking their parts out of an answer costs.
+const maxLine = 16 << 10
+
 // endpoint reads a URL to post to. Its errors show none of it but a mistaken scheme, since the rest
 // may be a secret; net/url's own would.
 func endpoint(address string) (*url.URL, error) {
 	if address == "" {
 		return nil, errors.New("is missing: say where to post results, such as https://example.com/hook")
+	}
+	if len(address) > maxLine {
+		return nil, fmt.Errorf("is %d bytes long: at most %d are sent", len(address), maxLine)
 	}
 	target, err := url.Parse(address)
 	if err != nil {

@@ -161,6 +161,14 @@ func TestDeliver_ARedirectToMetadata_IsNotFollowed(t *testing.T) {
 	}
 }
 
+func TestDeliver_APanic_FailsItsResultAndNotTheWorker(t *testing.T) {
+	t.Parallel()
+	withoutSender := &Sink{method: http.MethodPost, templates: templates{url: text{plain: "http://127.0.0.1/"}}}
+	failure := refused(t, attempt(t, withoutSender, delivery(`{}`)))
+	require.False(t, failure.Permanent)
+	require.Contains(t, failure.Message, "panicked")
+}
+
 func TestDeliver_TwoOfSixteenRefused_AreReportedAndNoOther(t *testing.T) {
 	t.Parallel()
 	batch := sinktest.Deliveries("sixteen", 16)

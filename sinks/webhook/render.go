@@ -107,6 +107,9 @@ func (t templates) render(d sinks.Delivery) (rendered, error) {
 			}
 			return rendered{}, fmt.Errorf("headers.%s: %w", name, err)
 		}
+		if len(value) > maxLine {
+			return rendered{}, fmt.Errorf("headers.%s: the value is %d bytes long: at most %d are sent", name, len(value), maxLine)
+		}
 		if !httpguts.ValidHeaderFieldValue(value) {
 			return rendered{}, fmt.Errorf("headers.%s: the value has a line break or control character in it", name)
 		}

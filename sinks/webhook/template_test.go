@@ -200,6 +200,16 @@ func TestTemplate_AResultThatDoesNotFit_IsParkedAtOnceAndNothingIsSent(t *testin
 		require.True(t, failure.Permanent)
 		require.Contains(t, failure.Message, cause)
 	}
+	long := delivery(`"` + strings.Repeat("/é", 300_000) + `"`)
+	for _, c := range []Config{
+		{URL: r.URL + "/{{ .data }}"},
+		{URL: r.URL + "/?q={{ .data }}"},
+		{URL: r.URL, Headers: map[string]config.Secret{"X-A": config.NewSecret("{{ .data }}")}},
+	} {
+		failure := refused(t, attempt(t, build(t, c), long))
+		require.True(t, failure.Permanent)
+		require.Contains(t, failure.Message, "bytes long: at most 16384 are sent")
+	}
 	require.Empty(t, r.got())
 
 	for callback, label := range map[string]string{"http://169.254.169.254/": "egress refused", "ftp://x": "bad url", "http://me:" + password + "@x/": "bad url"} {

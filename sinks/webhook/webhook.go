@@ -221,6 +221,11 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	posts.SetLimit(sideBySide)
 	for i, delivery := range batch {
 		posts.Go(func() error {
+			defer func() { // else the panic would end the worker, and each that takes the result over
+				if p := recover(); p != nil {
+					errs[i] = fmt.Errorf("%s: panicked: %v", s.method, p)
+				}
+			}()
 			errs[i] = s.deliver(ctx, delivery)
 			return nil // one result's failure must not stop the others
 		})
