@@ -59,6 +59,8 @@ func (s *Sink) unanswered(ctx context.Context, topic string, err error) error {
 		return refused(topic, s.settings, 0, trouble, login)
 	}
 	switch ended := ctx.Err(); {
+	case errors.Is(err, kgo.ErrRecordRetries) && trouble == nil:
+		return sinks.Label(fmt.Errorf("produce to %s: %w: %s put it off, as when too few replicas are in sync", topic, err, s.brokers()), "kafka put off")
 	case errors.Is(ended, context.DeadlineExceeded) && trouble == nil:
 		return fmt.Errorf("produce to %s: no answer from %s in time: %w", topic, s.brokers(), ended)
 	case ended != nil && trouble == nil:

@@ -149,7 +149,7 @@ func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(
 type Sink struct {
 	settings Config
 	key      *config.Expression
-	client   *kgo.Client
+	client   atomic.Pointer[kgo.Client]
 	// turn is held by each delivery under way: by one that must be alone, wholly.
 	turn *semaphore.Weighted
 	// reached is true while there is no reason to doubt that a broker answers.
@@ -175,14 +175,24 @@ func New(c Config) (*Sink, error) {
 		return nil, fmt.Errorf("kafka.key: %w", err)
 	}
 	s := &Sink{settings: c, key: key, turn: semaphore.NewWeighted(everyone)}
+	client, err := s.newClient()
+	if err != nil {
+		return nil, err
+	}
+	s.client.Store(client)
+	return s, nil
+}
+
+func (s *Sink) newClient() (*kgo.Client, error) {
 	options, err := s.options()
 	if err != nil {
 		return nil, fmt.Errorf("kafka.%w", err)
 	}
-	if s.client, err = kgo.NewClient(options...); err != nil {
+	client, err := kgo.NewClient(options...)
+	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	return s, nil
+	return client, nil
 }
 
 // Deliver produces the whole batch and waits for the answer to each record. When ctx ends first, what
@@ -191,7 +201,8 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	if len(batch) == 0 {
 		return nil
 	}
-	if err := s.reach(ctx); err != nil {
+	client, err := s.reach(ctx)
+	if err != nil {
 		return sinks.All(batch, s.explain(ctx, s.settings.Topic, 0, err))
 	}
 	errs := make([]error, len(batch))
@@ -199,10 +210,10 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	for i, d := range batch {
 		records[i], errs[i] = s.settings.record(ctx, s.key, d)
 	}
-	s.produce(ctx, records, errs)
+	s.produce(ctx, client, records, errs)
 	for i, err := range errs {
 		if errors.Is(err, kerr.InvalidRecord) || errors.Is(err, kerr.MessageTooLarge) && size(records[i]) < int(s.settings.MaxMessageBytes) {
-			err = s.alone(ctx, records[i])
+			err = s.alone(ctx, client, records[i])
 		}
 		if err != nil && records[i] != nil {
 			errs[i] = s.explain(ctx, records[i].Topic, size(records[i]), err)
@@ -213,17 +224,37 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	return errs
 }
 
-// reach finds out whether any broker answers, if there is doubt. It fails sooner and says more than
-// records do.
-func (s *Sink) reach(ctx context.Context) error {
-	if err := ctx.Err(); err != nil || s.reached.Load() {
-		return err
+// reach finds out whether any broker answers, if there is doubt, and gives the producer its id. It fails
+// sooner and says more than records do.
+func (s *Sink) reach(ctx context.Context) (*kgo.Client, error) {
+	client := s.client.Load()
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	if err := s.client.Ping(ctx); err != nil {
-		return err
+	if !s.reached.Load() {
+		if err := client.Ping(ctx); err != nil {
+			return nil, err
+		}
+		s.reached.Store(true)
 	}
-	s.reached.Store(true)
-	return nil
+	_, _, err := client.ProducerID(ctx)
+	if answer, found := errors.AsType[*kerr.Error](err); found && !answer.Retriable {
+		s.replace(ctx, client)
+	}
+	return client, err
+}
+
+// replace puts another client in the place of one that was refused the id of a producer, for want of
+// permission as a rule. It would never ask again.
+func (s *Sink) replace(ctx context.Context, client *kgo.Client) {
+	another, err := s.newClient()
+	if err != nil {
+		return // the next delivery tries again
+	}
+	if !s.client.CompareAndSwap(client, another) {
+		client = another // a delivery beside this one was first
+	}
+	_ = closeClient(ctx, client)
 }
 
 func (c *Config) topicOf(d sinks.Delivery) string {
@@ -245,15 +276,22 @@ func (s *Sink) brokers() string { return strings.Join(s.settings.Brokers, ", ") 
 
 // Close closes the connections.
 func (s *Sink) Close(ctx context.Context) error {
+	if err := closeClient(ctx, s.client.Load()); err != nil {
+		return fmt.Errorf("close the sink to %s: %w", s.settings.Topic, err)
+	}
+	return nil
+}
+
+func closeClient(ctx context.Context, client *kgo.Client) error {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		s.client.Close()
+		client.Close()
 	}()
 	select {
 	case <-closed:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("close the sink to %s: %w", s.settings.Topic, ctx.Err())
+		return ctx.Err()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -338,6 +339,7 @@ func TestDeliver_WhatTheClusterRefuses_IsLabelledByItsAnswer(t *testing.T) {
 		{kerr.InvalidRecord, "invalid record", true},
 		{kerr.NotEnoughReplicas, "kafka not enough replicas", false},
 		{kerr.PolicyViolation, "kafka policy violation", false},
+		{kerr.OutOfOrderSequenceNumber, "kafka put off", false},
 	} {
 		t.Run(test.label, func(t *testing.T) {
 			t.Parallel()
@@ -357,6 +359,31 @@ func TestDeliver_WhatTheClusterRefuses_IsLabelledByItsAnswer(t *testing.T) {
 			}
 			require.Len(t, c.records(t, topic), 2)
 		})
+	}
+}
+
+func TestDeliver_AProducerIDThatIsRefused_IsTransientAndFlowsOnceItIsGiven(t *testing.T) {
+	t.Parallel()
+	c := serve(t, 1, nil)
+	sink := open(t, c, nil)
+	fault := c.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.ClusterAuthorizationFailed, Count: -1})
+	batch := sinktest.Deliveries("id", 2)
+	for range 2 {
+		for _, err := range deliver(t, sink, batch) {
+			failure := sinks.Classify(err)
+			require.Equal(t, "not authorized", failure.Label, failure.Message)
+			require.False(t, failure.Permanent)
+		}
+	}
+	var beside sync.WaitGroup
+	for range 4 {
+		beside.Go(func() { _ = sink.Deliver(t.Context(), batch) })
+	}
+	beside.Wait()
+	fault.Remove()
+	_ = deliver(t, sink, batch) // by a client that was refused, perhaps
+	for _, err := range deliver(t, sink, batch) {
+		require.NoError(t, err)
 	}
 }
 

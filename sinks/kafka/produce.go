@@ -15,7 +15,7 @@ type answer struct {
 }
 
 // produce fills in the errors of the records that have none yet.
-func (s *Sink) produce(ctx context.Context, records []*kgo.Record, errs []error) {
+func (s *Sink) produce(ctx context.Context, client *kgo.Client, records []*kgo.Record, errs []error) {
 	answered := make([]bool, len(records))
 	if err := s.turn.Acquire(ctx, 1); err != nil {
 		fill(errs, answered, err)
@@ -28,7 +28,7 @@ func (s *Sink) produce(ctx context.Context, records []*kgo.Record, errs []error)
 			continue
 		}
 		waiting++
-		s.client.Produce(ctx, record, func(_ *kgo.Record, err error) { answers <- answer{i, err} })
+		client.Produce(ctx, record, func(_ *kgo.Record, err error) { answers <- answer{i, err} })
 	}
 	for ; waiting > 0; waiting-- {
 		select {
@@ -52,14 +52,14 @@ func fill(errs []error, answered []bool, err error) {
 
 // alone produces one record in a batch of its own. The broker takes or refuses batches whole, so one that
 // it finds too large, or to hold an invalid record, may hold others that are not.
-func (s *Sink) alone(ctx context.Context, record *kgo.Record) error {
+func (s *Sink) alone(ctx context.Context, client *kgo.Client, record *kgo.Record) error {
 	if err := s.turn.Acquire(ctx, everyone); err != nil {
 		return err
 	}
 	defer s.turn.Release(everyone)
 	answers := make(chan error, 1)
 	again := &kgo.Record{Topic: record.Topic, Key: record.Key, Value: record.Value, Headers: record.Headers}
-	s.client.Produce(ctx, again, func(_ *kgo.Record, err error) { answers <- err })
+	client.Produce(ctx, again, func(_ *kgo.Record, err error) { answers <- err })
 	select {
 	case err := <-answers:
 		return err
