@@ -21,6 +21,8 @@ type technique struct {
 	UID string `json:"uid"`
 }
 
+var techniqueUID = regexp.MustCompile(`^t\d{4}(\.\d{3})?$`)
+
 // attacks reads MITRE ATT&CK tags as Sigma writes them, attack.t1059.001 and attack.execution, in
 // their order. Other tags are left out.
 func attacks(tags []string) []attack {
@@ -35,7 +37,7 @@ func attacks(tags []string) []attack {
 			found = append(found, attack{Tactic: &tactic{Name: caption(name), UID: uid}})
 			continue
 		}
-		if !regexp.MustCompile(`^t\d{4}(\.\d{3})?$`).MatchString(name) {
+		if !techniqueUID.MatchString(name) {
 			continue
 		}
 		t := &technique{UID: strings.ToUpper(name)}
