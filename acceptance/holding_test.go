@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -394,6 +396,25 @@ func TestRateLimit_ResultsOfOneConsignment_FailAndAreParkedEachByItself(t *testi
 	require.Equal(t, "not this one", record.Cause)
 	require.Len(t, record.Attempts, 2)
 	s.keep("deliver_rate_limited", run.GetID())
+}
+
+// Temporal refuses a second activity of one id, which leaves the workflow stuck.
+func TestRateLimit_OfASinkNamedAsTheAcksAre_CollidesWithNothing_AndIsKnownToAWorkerThatStarts(t *testing.T) {
+	t.Parallel()
+	const yaml = "sinks:\n  ack: {script: {}, rate_limit: 500/s, retry: {max: 5, backoff: 1h, max_backoff: 1h}, circuit: {failures: -1}}\n"
+	s := perform(t, yaml+"acks: {retry: {max: 9, backoff: 10ms, max_backoff: 1h}}\n")
+	s.sinks["ack"].answers(func(_ int, d sinks.Delivery) error {
+		if d.Result.ID == "r0" {
+			return errors.New("not this one")
+		}
+		return nil
+	})
+	refuses := httptest.NewServer(http.NotFoundHandler())
+	refuses.Close()
+	run := s.bare("some", several(2, &consign.AckTarget{HTTP: &consign.HTTPTarget{URL: refuses.URL}})...)
+	s.eventually(func() bool { return s.open() == 1 && s.inBackoff(run.GetID()) == 2 }, "one result and one ack wait")
+	_, logs := s.colleague("second", yaml)
+	require.Zero(t, logs.FilterMessageSnippet("no worker knows this sink").Len())
 }
 
 func TestPriority_LiveResult_OvertakesReplays(t *testing.T) {

@@ -96,8 +96,10 @@ func (w *Worker) orphanedLegs(ctx context.Context) (map[string]bool, error) {
 			return found, err
 		}
 		for _, pending := range described.GetPendingActivities() {
-			if pending.GetActivityType().GetName() == consign.DeliverActivity && w.gates[pending.GetActivityId()] == nil {
-				found[pending.GetActivityId()] = true
+			// The activity's id may be that of one result of a leg.
+			sink, queued := strings.CutPrefix(pending.GetActivityOptions().GetTaskQueue().GetName(), consign.SinkQueue(""))
+			if queued && w.gates[sink] == nil {
+				found[sink] = true
 			}
 		}
 	}

@@ -24,7 +24,7 @@ func (l *leg) deliverSingly(ctx workflow.Context, pending []int) {
 		one := &leg{
 			Leg: l.Leg, first: l.first, pacer: l.pacer, rank: l.rank, before: l.before, host: &part{host: l.host, of: l, position: position},
 			results: l.results[position : position+1], indexes: l.indexes[position : position+1],
-			name: fmt.Sprintf("%s %d", name, l.indexes[position]+1),
+			name: fmt.Sprintf("%s#%d", name, l.indexes[position]+1), // no space: see unlimited
 		}
 		one.begin()
 		l.parts = append(l.parts, one)
