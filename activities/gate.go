@@ -249,19 +249,24 @@ func (g *Gate) part(ctx context.Context, part []sinks.Delivery, timeout time.Dur
 // classed has failures count as the sink's settings class them.
 func (g *Gate) classed(errs []error) []error {
 	for i, err := range errs {
-		if err == nil || errors.Is(err, errBrokenOff) {
-			continue
-		}
-		failure := sinks.Classify(err)
-		switch g.settings.Class(failure.Code, failure.Message) {
-		case config.Permanent:
-			errs[i] = sinks.Permanent(err)
-		case config.Transient:
-			errs[i] = sinks.Transient(err)
-		case config.Unclassed:
+		if err != nil && !errors.Is(err, errBrokenOff) {
+			errs[i] = Classed(g.settings, err)
 		}
 	}
 	return errs
+}
+
+// Classed has a failure count as the sink's settings class it.
+func Classed(sink config.Sink, err error) error {
+	failure := sinks.Classify(err)
+	switch sink.Class(failure.Code, failure.Message) {
+	case config.Permanent:
+		return sinks.Permanent(err)
+	case config.Transient:
+		return sinks.Transient(err)
+	case config.Unclassed:
+	}
+	return err
 }
 
 // call hands one batch to the sink and returns a report for each of its results, whatever the sink

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
@@ -156,13 +157,7 @@ acked later. The pause outlives workers and servers.`,
 			defer temporal.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), orderTimeout)
 			defer cancel()
-			hold, err := consign.HoldOf(ctx, temporal, namespace, args[0])
-			if err != nil {
-				return err
-			}
-			if hold.Pollers == 0 && hold.Backlog == 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "note: no worker has asked for attempts at a sink %s of late: is that its name?\n", printable(args[0]))
-			}
+			doubt(ctx, cmd, temporal, namespace, args[0])
 			if err := consign.PauseSink(ctx, temporal, namespace, args[0], reason, me()); err != nil {
 				return err
 			}
@@ -172,6 +167,14 @@ acked later. The pause outlives workers and servers.`,
 	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the pause and shown (required)")
 	addJSON(cmd, &asJSON)
 	return cmd
+}
+
+// doubt notes that nobody seems to know a sink of that name. Only a person can tell: workers may be down.
+func doubt(ctx context.Context, cmd *cobra.Command, temporal client.Client, namespace, sink string) {
+	hold, err := consign.HoldOf(ctx, temporal, namespace, sink)
+	if err == nil && hold.Pollers == 0 && hold.Backlog == 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: no worker has asked for attempts at a sink %s of late: is that its name?\n", printable(sink))
+	}
 }
 
 // orderTimeout bounds what one order about a queue may take.
@@ -199,6 +202,7 @@ func resumeCommand(connection *consign.Options) *cobra.Command {
 			outcome := "resumed"
 			if !resumed {
 				outcome = "not paused"
+				doubt(ctx, cmd, temporal, namespace, args[0])
 			}
 			return tell(cmd, asJSON, ordered{Sink: args[0], Outcome: outcome})
 		},

@@ -55,6 +55,8 @@ func TestSinksTest_SendsOneMarkedResult_AndSaysWhatTheSinkMadeOfIt(t *testing.T)
 	require.Equal(t, "failed", report.Outcome)
 	require.Equal(t, "http 400", report.Label)
 	require.True(t, report.Permanent)
+	path = write(t, "c.yaml", r.asSink()+"    transient: [400]\n")
+	execute(t, "sinks", "test", "hook", "--config", path).oneLine(t, 1, "hook: the webhook did not take the test result: http 400", "it would be tried again")
 
 	path = write(t, "c.yaml", "sinks:\n  partner:\n    external: {}\n")
 	execute(t, "sinks", "test", "partner", "--config", path).oneLine(t, 2, "partner is served by a worker of its own")
@@ -82,7 +84,10 @@ func TestSinks_PausedTestedRetriedAndResumed(t *testing.T) {
 	row := u.run(t, "", "sinks", "list", "--config", path).out
 	require.True(t, strings.HasPrefix(row, "hook\twebhook\tpaused\t0\t"), row)
 	require.Contains(t, row, "it moves (by "+me())
-	require.Contains(t, u.run(t, "", "sinks", "pause", "hok", "--reason", "x").messages, "is that its name?")
+	for _, order := range [][]string{{"pause", "--reason", "x"}, {"resume"}, {"retry-now"}, {"park-now"}} {
+		answer := u.run(t, "", append([]string{"sinks", order[0], "hok" + order[0]}, order[1:]...)...)
+		require.Contains(t, answer.messages, "is that its name?", order[0])
+	}
 	require.Equal(t, "hook: resumed\n", u.run(t, "", "sinks", "resume", "hook").out)
 	require.Equal(t, "hook: not paused\n", u.run(t, "", "sinks", "resume", "hook").out)
 	require.Eventually(t, func() bool { return strings.Contains(get(t, u.metrics), `consign_sink_paused{sink="hook"} 0`) }, patience, 20*time.Millisecond)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
 	"github.com/consign-dev/consign/cmd/internal/exit"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
@@ -101,7 +102,7 @@ func testSink(ctx context.Context, c *config.Config, settings config.Sink) (test
 	errs := sink.Deliver(limited, []sinks.Delivery{delivery})
 	report.Took = time.Since(now).Milliseconds()
 	if err := errors.Join(errs...); err != nil {
-		failure := sinks.Classify(err)
+		failure := sinks.Classify(activities.Classed(settings, err))
 		report.Outcome, report.Label, report.Cause = "failed", failure.Label, c.Redact(failure.Message)
 		report.Permanent, report.Busy = failure.Permanent, failure.Busy
 	}

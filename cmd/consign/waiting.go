@@ -31,7 +31,7 @@ most: "consign sinks list --metrics" shows it.`,
 			if spread < 0 || spread > consign.MaxSpread {
 				return usage(cmd, "--spread %s: it must be from 0s to %s", spread, consign.MaxSpread)
 			}
-			temporal, _, err := dial(cmd.Context(), *connection)
+			temporal, namespace, err := dial(cmd.Context(), *connection)
 			if err != nil {
 				return err
 			}
@@ -39,6 +39,9 @@ most: "consign sinks list --metrics" shows it.`,
 			told, err := deadletters.RetryNow(cmd.Context(), temporal, args[0], spread, me())
 			if err != nil {
 				return fmt.Errorf("%w (%s told so far: the command can be given again)", err, deliveries(told.Deliveries))
+			}
+			if told == (deadletters.Told{}) {
+				doubt(cmd.Context(), cmd, temporal, namespace, args[0])
 			}
 			return tellWaiting(cmd, asJSON, args[0], "tried now", told)
 		},
@@ -58,7 +61,7 @@ and its upstream is acked. Attempts under way are left alone, and counted.`,
 		Example: "  consign sinks park-now slack",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			temporal, _, err := dial(cmd.Context(), *connection)
+			temporal, namespace, err := dial(cmd.Context(), *connection)
 			if err != nil {
 				return err
 			}
@@ -66,6 +69,9 @@ and its upstream is acked. Attempts under way are left alone, and counted.`,
 			told, err := deadletters.ParkNow(cmd.Context(), temporal, args[0], me())
 			if err != nil {
 				return fmt.Errorf("%w (%s told so far: the command can be given again)", err, deliveries(told.Deliveries))
+			}
+			if told == (deadletters.Told{}) {
+				doubt(cmd.Context(), cmd, temporal, namespace, args[0])
 			}
 			return tellWaiting(cmd, asJSON, args[0], "parked", told)
 		},
