@@ -84,6 +84,31 @@ func TestPause_HoldsOnEveryWorkerWithin5s_AndOverTheirRestart_UntilResumed(t *te
 	require.False(t, resumed, "it is not paused")
 }
 
+func TestPause_OutlivesARename_UntilResumed(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks:\n  one: {script: {}}\n")
+	s.pause("one", "the receiver moves")
+	s.eventually(func() bool { return s.worker.Gate("one").Paused() }, "paused")
+	handles := []*consign.Handle{s.submit("a", `{}`)}
+	s.eventually(func() bool { return s.backlog("one") == 1 }, "it waits")
+	s.stop()
+	s.start("sinks:\n  two: {script: {}, aliases: [one]}\n")
+	require.True(t, s.worker.Gate("two").Paused(), "before its first attempt")
+	s.eventually(func() bool { return s.hold("two").Paused }, "for other workers, too")
+	require.Equal(t, "the receiver moves", s.hold("two").Reason)
+	require.Equal(t, "me@here", s.hold("two").By)
+	handles = append(handles, s.submit("b", `{}`))
+	s.eventually(func() bool { return s.backlog("two") == 1 }, "it waits, too")
+	require.Empty(t, s.sinks["two"].tries())
+
+	_, err := consign.ResumeSink(s.ctx, s.temporal, s.namespace, "two", "me@here")
+	require.NoError(t, err)
+	for _, handle := range handles {
+		require.True(t, s.wait(handle).Delivered())
+	}
+	require.Len(t, s.sinks["two"].took(), 2)
+}
+
 func TestPause_OutlivesTheServer(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

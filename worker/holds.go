@@ -19,6 +19,8 @@ const (
 	holdsEvery = 2 * time.Second
 	// holdsTimeout bounds one reading. Two of them and the time between stay under 5 s.
 	holdsTimeout = time.Second
+	// carryTimeout bounds how long a pause under an earlier name may hold up the start of a worker.
+	carryTimeout = 5 * time.Second
 	// holdsAtOnce is how many sinks are read side by side.
 	holdsAtOnce = 8
 )
@@ -39,12 +41,16 @@ func (w *Worker) watch(ctx context.Context) error {
 	group.SetLimit(holdsAtOnce)
 	for _, sink := range w.options.Config.Sinks {
 		group.Go(func() error {
-			err := h.limit(ctx, sink)
-			if err != nil && sink.RateLimit == "" {
+			if err := h.limit(ctx, sink); err != nil {
+				if sink.RateLimit != "" {
+					return err // it would be attempted without a limit
+				}
 				w.log.Warn("a rate limit from before may still hold: the setting of a sink's queue could not be read", zap.String("sink", sink.Name), zap.Error(err))
-				return nil
 			}
-			return err // it would be attempted without a limit
+			if err := h.carry(ctx, sink); err != nil {
+				w.log.Warn("a pause from before a rename may not hold", zap.String("sink", sink.Name), zap.Error(err))
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -89,6 +95,43 @@ func (h *holds) limit(ctx context.Context, sink config.Sink) error {
 	return nil
 }
 
+// carry has a pause that a sink got under an earlier name hold under its own. That of the earlier name
+// stays, for workers that know the sink by it, until the sink is resumed.
+func (h *holds) carry(ctx context.Context, sink config.Sink) error {
+	o := h.worker.options
+	ctx, cancel := context.WithTimeout(ctx, carryTimeout)
+	defer cancel()
+	for _, alias := range sink.Aliases {
+		earlier, err := consign.HoldOf(ctx, o.Temporal, o.Namespace, alias)
+		if err != nil {
+			return err
+		}
+		if !earlier.Paused {
+			continue
+		}
+		now, err := consign.HoldOf(ctx, o.Temporal, o.Namespace, sink.Name)
+		if err == nil && !now.Paused {
+			err = consign.PauseSink(ctx, o.Temporal, o.Namespace, sink.Name, earlier.Reason, earlier.By)
+		}
+		for err == nil && !now.Paused { // until it shows, or the first look would take it for resumed
+			now, err = consign.HoldOf(ctx, o.Temporal, o.Namespace, sink.Name)
+		}
+		return err
+	}
+	return nil
+}
+
+// lift ends, after the sink was resumed, the pauses that it has under earlier names.
+func (h *holds) lift(ctx context.Context, sink config.Sink) error {
+	o := h.worker.options
+	for _, alias := range sink.Aliases {
+		if _, err := consign.ResumeSink(ctx, o.Temporal, o.Namespace, alias, "worker"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // look reads the setting of each sink's queue. While Temporal does not answer, what was read last stands.
 func (h *holds) look(ctx context.Context) {
 	var group errgroup.Group
@@ -113,6 +156,11 @@ func (h *holds) read(ctx context.Context, gate *activities.Gate) error {
 		return err
 	}
 	h.warned.Store(false)
+	if gate.Paused() && !hold.Paused {
+		if err := h.lift(ctx, gate.Settings()); err != nil {
+			return err
+		}
+	}
 	rate := gate.Settings().RateLimit.PerSecond()
 	if !hold.Paused && (gate.Paused() || rate > 0 && hold.Rate == 0) {
 		// What a resume has restored may be of an older configuration. Nothing else is overruled, since
