@@ -13,6 +13,9 @@ import (
 // stateReplaying is a record's state while a replay is under way.
 const stateReplaying = "replaying"
 
+// ordersFirst is the change by which orders do not wait, in a long history, for the sinks that are to be told.
+const ordersFirst = "orders do not wait for also_to"
+
 // DeadLetter is the workflow "DeadLetter". It holds results that a sink did not take until a replay
 // delivers them or someone discards them, and returns the record without the results.
 //
@@ -26,12 +29,13 @@ func DeadLetter(ctx workflow.Context, in activities.DeadLetterInput) (consign.Re
 	if err := workflow.SetQueryHandler(ctx, consign.RecordQuery, func() (consign.Record, error) { return d.record, nil }); err != nil {
 		return consign.Record{}, err
 	}
-	also := workflow.NewWaitGroup(ctx)
+	always, _ := workflow.NewDisconnectedContext(ctx)
+	telling := 0
 	for _, to := range tellable(in.AlsoTo) {
-		also.Add(1)
+		telling++
 		workflow.Go(ctx, func(ctx workflow.Context) {
-			defer also.Done()
 			d.tell(ctx, to)
+			telling--
 		})
 	}
 	for d.record.State == consign.StateParked {
@@ -39,14 +43,14 @@ func DeadLetter(ctx workflow.Context, in activities.DeadLetterInput) (consign.Re
 		if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			continue
 		}
-		also.Wait(ctx)
+		first := telling > 0 && workflow.GetVersion(ctx, ordersFirst, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+		_ = workflow.Await(always, func() bool { return telling == 0 || first && d.ordered(ctx) })
 		// An order that has come in the meantime must be carried out here: it does not go along.
 		if d.record.State == consign.StateParked && !d.ordered(ctx) {
 			return consign.Record{}, workflow.NewContinueAsNewError(ctx, consign.DeadLetterWorkflow, activities.DeadLetterInput{Record: d.record})
 		}
 	}
-	always, _ := workflow.NewDisconnectedContext(ctx)
-	also.Wait(always)
+	_ = workflow.Await(always, func() bool { return telling == 0 })
 	closing := d.record
 	closing.Results = nil
 	return closing, nil

@@ -54,3 +54,33 @@ func TestDeadLetter_LongHistory_CarriesOutAnOrderThatCameInTheMeantime(t *testin
 	require.Equal(t, consign.StateDiscarded, record.State)
 	require.Equal(t, "enough", record.Reason)
 }
+
+func TestDeadLetter_LongHistory_CarriesOutOrdersWhileASinkIsStillToBeTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slack(0))
+	w.SetContinueAsNewSuggested(true)
+	began := w.Now()
+	var at []time.Duration
+	w.deliver = func(_ context.Context, in activities.DeliverInput) (activities.Outcome, error) {
+		switch {
+		case in.Sink == "slack":
+			at = append(at, w.Now().Sub(began).Round(time.Minute))
+		case w.Now().Sub(began) < 24*time.Hour:
+			return activities.Outcome{Skipped: "circuit open"}, nil
+		}
+		if len(at) == 1 {
+			return activities.Outcome{}, temporal.NewNonRetryableApplicationError("no", "http 400", nil)
+		}
+		return activities.Outcome{Made: 1}, nil
+	}
+	for _, after := range []time.Duration{time.Minute, 2 * time.Minute} {
+		w.RegisterDelayedCallback(func() { w.SignalWorkflow(consign.ReplaySignal, consign.ReplayRequest{}) }, after)
+	}
+	in := letter()
+	archive := slack(0)
+	archive.Sink, archive.Policy.Backoff = "archive", consign.Millis(time.Hour)
+	in.AlsoTo = []activities.Leg{archive}
+	w.ExecuteWorkflow(workflows.DeadLetter, in)
+	require.NoError(t, w.GetWorkflowError())
+	require.Equal(t, []time.Duration{time.Minute, 2 * time.Minute}, at)
+}
