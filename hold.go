@@ -33,6 +33,8 @@ type Hold struct {
 	Backlog int64 `json:"backlog"`
 	// Pollers counts who has asked for attempts within the last 5 minutes: about one for each worker.
 	Pollers int `json:"pollers"`
+
+	byHand bool // the rate is a person's
 }
 
 const (
@@ -40,10 +42,12 @@ const (
 	maxPauseReason = 800
 	// rateReason stands beside a rate that a worker has set. One with another reason is a person's.
 	rateReason = "rate_limit of the configuration"
+	// handReason stands beside a person's rate that a resume has restored.
+	handReason = "set by hand, and restored after a pause"
 )
 
 // restores is the end of a pause's reason that keeps the rate from before.
-var restores = regexp.MustCompile(`\s*\[then ([0-9.e+-]+)/s\]$`)
+var restores = regexp.MustCompile(`\s*\[then ([0-9.e+-]+)/s( by hand)?\]$`)
 
 // HoldOf reads what holds a sink back. A pause shows within a second or so.
 func HoldOf(ctx context.Context, temporal client.Client, namespace, sink string) (Hold, error) {
@@ -71,9 +75,11 @@ func (h *Hold) read(config *taskqueuepb.TaskQueueConfig) {
 	h.Paused = h.Rate == 0
 	h.Reason, h.By = setting.GetMetadata().GetReason(), setting.GetMetadata().GetUpdateIdentity()
 	h.Since = setting.GetMetadata().GetUpdateTime().AsTime()
+	h.byHand = !h.Paused && h.Reason != rateReason
 	if then := restores.FindStringSubmatch(h.Reason); h.Paused && then != nil {
 		h.Reason = strings.TrimSuffix(h.Reason, then[0])
 		h.Rate, _ = strconv.ParseFloat(then[1], 64)
+		h.byHand = then[2] != ""
 	}
 }
 
@@ -105,7 +111,10 @@ func PauseSink(ctx context.Context, temporal client.Client, namespace, sink, rea
 	if len(reason) > maxPauseReason {
 		reason = strings.ToValidUTF8(reason[:maxPauseReason], "")
 	}
-	if hold.Rate > 0 {
+	switch {
+	case hold.Rate > 0 && hold.byHand:
+		reason += fmt.Sprintf(" [then %g/s by hand]", hold.Rate)
+	case hold.Rate > 0:
 		reason += fmt.Sprintf(" [then %g/s]", hold.Rate)
 	}
 	return setRate(ctx, temporal, namespace, sink, &taskqueuepb.RateLimit{}, reason, by)
@@ -118,7 +127,11 @@ func ResumeSink(ctx context.Context, temporal client.Client, namespace, sink, by
 	if err != nil || !hold.Paused {
 		return false, err
 	}
-	return true, setRate(ctx, temporal, namespace, sink, rateLimit(hold.Rate), rateReason, by)
+	reason := rateReason
+	if hold.byHand {
+		reason = handReason
+	}
+	return true, setRate(ctx, temporal, namespace, sink, rateLimit(hold.Rate), reason, by)
 }
 
 // LimitSink has the queue of a sink give out that many attempts a second over all workers; 0 takes away a
@@ -136,7 +149,7 @@ func LimitSink(ctx context.Context, temporal client.Client, namespace, sink stri
 
 // limited tells that there is nothing to do for a rate. One that a person has set is not taken away.
 func (h *Hold) limited(rate float64) bool {
-	return h.Paused || float32(h.Rate) == float32(rate) || rate == 0 && h.Reason != rateReason
+	return h.Paused || float32(h.Rate) == float32(rate) || rate == 0 && h.byHand
 }
 
 func rateLimit(rate float64) *taskqueuepb.RateLimit {

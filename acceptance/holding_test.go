@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/grpc"
 
@@ -399,6 +402,28 @@ func TestRateLimit_LeavesAPauseAlone_AndAResumeRestoresIt(t *testing.T) {
 	s.start("sinks:\n  one: {script: {}}\n")
 	s.eventually(func() bool { return s.hold("one").Rate == 0 }, "no limit any more")
 	require.False(t, s.hold("one").Paused)
+}
+
+func TestRateLimit_SetByHand_OutlivesAPauseAndTheStartOfAWorker(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks:\n  one: {script: {}}\n")
+	_, err := s.temporal.WorkflowService().UpdateTaskQueueConfig(s.ctx, &workflowservice.UpdateTaskQueueConfigRequest{
+		Namespace: s.namespace, TaskQueue: consign.SinkQueue("one"), TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY, Identity: "me@here",
+		UpdateQueueRateLimit: &workflowservice.UpdateTaskQueueConfigRequest_RateLimitUpdate{
+			RateLimit: &taskqueuepb.RateLimit{RequestsPerSecond: 7}, Reason: "they asked for it",
+		},
+	})
+	require.NoError(t, err)
+	s.eventually(func() bool { return s.hold("one").Rate == 7 }, "set")
+	s.pause("one", "for a moment")
+	s.eventually(func() bool { return s.worker.Gate("one").Paused() }, "paused")
+	_, err = consign.ResumeSink(s.ctx, s.temporal, s.namespace, "one", "me@here")
+	require.NoError(t, err)
+	s.eventually(func() bool { return !s.worker.Gate("one").Paused() }, "resumed")
+	s.another() // sets what its configuration says before it starts
+	hold := s.hold("one")
+	require.False(t, hold.Paused)
+	require.InDelta(t, 7, hold.Rate, 1e-6)
 }
 
 func TestRateLimit_ResultsOfOneConsignment_FailAndAreParkedEachByItself(t *testing.T) {
