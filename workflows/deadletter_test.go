@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -83,4 +84,32 @@ func TestDeadLetter_LongHistory_CarriesOutOrdersWhileASinkIsStillToBeTold(t *tes
 	w.ExecuteWorkflow(workflows.DeadLetter, in)
 	require.NoError(t, w.GetWorkflowError())
 	require.Equal(t, []time.Duration{time.Minute, 2 * time.Minute}, at)
+}
+
+// A leg whose sink has a rate limit is split into one for each result.
+func TestDeadLetter_ReplayToALimitedSink_CountsTheAttemptsOfTheResultThatTookMost(t *testing.T) {
+	t.Parallel()
+	leg := slack(5)
+	leg.Singly = true
+	w := newWorld(t, leg)
+	w.deliver = func(ctx context.Context, in activities.DeliverInput) (activities.Outcome, error) {
+		made := int(activity.GetInfo(ctx).Attempt)
+		switch {
+		case in.Batch[0].Result.ID == "a" && len(w.at) < 20:
+			return activities.Outcome{Skipped: "no free slot"}, nil // so that it ends last
+		case in.Batch[0].Result.ID == "a" || made == 3:
+			return activities.Outcome{Made: made}, nil
+		}
+		return activities.Outcome{}, temporal.NewApplicationError("busy", "http 500")
+	}
+	w.RegisterDelayedCallback(func() { w.SignalWorkflow(consign.ReplaySignal, consign.ReplayRequest{}) }, time.Minute)
+	in := letter()
+	in.Record.Made = 4
+	in.Record.Results = append([]consign.Result{{Source: "test", ID: "slow", Data: []byte(`{}`)}}, in.Record.Results...)
+	w.ExecuteWorkflow(workflows.DeadLetter, in)
+	require.NoError(t, w.GetWorkflowError())
+	var record consign.Record
+	require.NoError(t, w.GetWorkflowResult(&record))
+	require.Equal(t, consign.StateReplayed, record.State)
+	require.Equal(t, 4+3, record.Made)
 }

@@ -25,7 +25,7 @@ func (h *held) legOver(_ workflow.Context, l *leg, position int) {
 	if l.ends[position].outcome != consign.Parked {
 		h.pending = slices.DeleteFunc(h.pending, func(i int) bool { return i == l.indexes[position] })
 	}
-	h.record.Made = l.before + l.made
+	h.record.Made = max(h.record.Made, l.before+l.made)
 	h.record.Attempts = activities.LastAttempts(append(h.record.Attempts, l.attempts...))
 	l.attempts = nil
 }
