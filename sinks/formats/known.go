@@ -56,6 +56,12 @@ func (k known) number(name string) int64 {
 	return n
 }
 
+// isNumber tells whether a field is a whole number.
+func (k known) isNumber(name string) bool {
+	_, err := strconv.ParseInt(string(k[name]), 10, 54)
+	return err == nil
+}
+
 // time returns the first of these fields that is a time by RFC 3339.
 func (k known) time(names ...string) time.Time {
 	for _, name := range names {

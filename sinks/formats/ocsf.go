@@ -148,8 +148,9 @@ func (f *detectionFinding) incident(data known) {
 func (k known) isFinding() bool {
 	info, meta := k.in("finding_info"), k.in("metadata")
 	return k.number("class_uid") == classUID && k.number("category_uid") == 2 &&
-		k["activity_id"] != nil && k["severity_id"] != nil && k["type_uid"] != nil && k["time"] != nil &&
-		meta.text("version") != "" && meta["product"] != nil &&
+		k.isNumber("activity_id") && k.number("type_uid") == classUID*100+k.number("activity_id") &&
+		k.isNumber("severity_id") && k.number("time") != 0 &&
+		meta.text("version") != "" && meta.in("product").text("vendor_name", "name", "uid") != "" &&
 		info.text("uid") != "" && info.text("title") != ""
 }
 

@@ -2,7 +2,9 @@ package formats_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +111,34 @@ func TestOCSF_EachEngine_IsUnderstood(t *testing.T) {
 	}
 }
 
+func TestOCSF_AFindingStaysAsItIs_AndOneThatLacksSomethingIsData(t *testing.T) {
+	t.Parallel()
+	const finding = `{"activity_id":2,"category_uid":2,"class_uid":2004,"type_uid":200402,"severity_id":0,"time":1772368200123,` +
+		`"metadata":{"version":"1.5.0","product":{"name":"edr"}},"finding_info":{"uid":"u","title":"t"}}`
+	delivery := sinktest.Delivery("x", []byte(finding))
+	require.Equal(t, finding, encode(t, formats.OCSF, delivery))
+	for _, change := range [][2]string{
+		{`"activity_id":2`, `"activity_id":null`},
+		{`"activity_id":2`, `"activity_id":"2"`},
+		{`"category_uid":2`, `"category_uid":3`},
+		{`"class_uid":2004`, `"class_uid":2001`},
+		{`"type_uid":200402`, `"type_uid":200401`},
+		{`"severity_id":0`, `"severity_id":null`},
+		{`"time":1772368200123`, `"time":"2026-03-01T12:30:00Z"`},
+		{`"version":"1.5.0",`, ``},
+		{`"product":{"name":"edr"}`, `"product":null`},
+		{`"product":{"name":"edr"}`, `"product":{}`},
+		{`"uid":"u",`, ``},
+		{`"title":"t"`, `"title":""`},
+	} {
+		require.Contains(t, finding, change[0])
+		delivery.Result.Data = []byte(strings.Replace(finding, change[0], change[1], 1))
+		line := encode(t, formats.OCSF, delivery)
+		require.Contains(t, line, `"unmapped":`+string(delivery.Result.Data), "%s", change[1])
+		readRules(t).check(t, delivery, line)
+	}
+}
+
 func TestOCSF_Time_IsTheResultsThenTheDatasThenThatOfTheFirstAttempt(t *testing.T) {
 	t.Parallel()
 	delivery := sinktest.Delivery("time", []byte(`{"timestamp":"2026-01-12T13:46:54.5+01:00"}`))
@@ -140,22 +170,30 @@ func TestSeverityOf_RealResults_IsKnownForThoseOfScanners(t *testing.T) {
 	}
 }
 
-// rules are what testdata says of the schema.
+// rules are what testdata says of the schema. Paths are those of [at].
 type rules struct {
 	Required   map[string][]string `json:"required"`
 	AtLeastOne map[string][]string `json:"at_least_one"`
-	Allowed    map[string][]int    `json:"allowed"`
-	Text       []string            `json:"text"`
-	Object     []string            `json:"object"`
+	Attributes map[string][]string `json:"attributes"`
+	Enums      map[string]struct {
+		// Sibling is the attribute beside it that has the caption.
+		Sibling  string            `json:"sibling"`
+		Captions map[string]string `json:"captions"`
+	} `json:"enums"`
+	Text   []string `json:"text"`
+	Number []string `json:"number"`
+	Object []string `json:"object"`
 }
 
 func readRules(t *testing.T) rules {
 	t.Helper()
-	content, err := os.ReadFile("testdata/ocsf-2004-required.json")
+	content, err := os.ReadFile("testdata/detection_finding-1.1.0.json")
 	require.NoError(t, err)
 	var r rules
 	require.NoError(t, json.Unmarshal(content, &r))
 	require.NotEmpty(t, r.Required)
+	require.NotEmpty(t, r.Attributes)
+	require.NotEmpty(t, r.Enums)
 	return r
 }
 
@@ -166,6 +204,53 @@ func (r rules) check(t *testing.T, delivery sinks.Delivery, line string) {
 	var finding any
 	require.NoError(t, decoder.Decode(&finding))
 	id := delivery.Result.ID
+	r.checkNames(t, finding, id)
+	for path, enum := range r.Enums {
+		parent, name := "", path
+		if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
+			parent, name = path[:dot], path[dot+1:]
+		}
+		for _, object := range at(finding, parent) {
+			fields := object.(map[string]any)
+			value, found := fields[name].(json.Number)
+			if !found {
+				continue
+			}
+			require.Contains(t, enum.Captions, value.String(), "%s of %s", path, id)
+			if caption, found := fields[enum.Sibling]; found {
+				require.Equal(t, enum.Captions[value.String()], caption, "%s beside %s of %s", enum.Sibling, path, id)
+			}
+		}
+	}
+	number := func(name string) int64 {
+		n, err := finding.(map[string]any)[name].(json.Number).Int64()
+		require.NoError(t, err, "%s of %s", name, id)
+		return n
+	}
+	require.Equal(t, number("class_uid")*100+number("activity_id"), number("type_uid"), id)
+	require.Greater(t, number("time"), int64(1_000_000_000_000), "milliseconds, of %s", id)
+	for want, paths := range map[any][]string{"": r.Text, json.Number(""): r.Number} {
+		for _, path := range paths {
+			for _, value := range at(finding, path) {
+				require.IsType(t, want, value, "%s of %s", path, id)
+			}
+		}
+	}
+	for _, path := range r.Object {
+		for _, value := range at(finding, path) {
+			require.IsType(t, map[string]any{}, value, "%s of %s", path, id)
+		}
+	}
+}
+
+// checkNames checks that each object has the attributes that it must have, and none that there is not.
+func (r rules) checkNames(t *testing.T, finding any, id string) {
+	t.Helper()
+	for path, known := range r.Attributes {
+		for _, object := range at(finding, path) {
+			require.Subset(t, known, slices.Collect(maps.Keys(object.(map[string]any))), "%s of %s", path, id)
+		}
+	}
 	for path, names := range r.Required {
 		for _, object := range at(finding, path) {
 			for _, name := range names {
@@ -176,33 +261,8 @@ func (r rules) check(t *testing.T, delivery sinks.Delivery, line string) {
 	}
 	for path, names := range r.AtLeastOne {
 		for _, object := range at(finding, path) {
-			found := 0
-			for _, name := range names {
-				if object.(map[string]any)[name] != nil {
-					found++
-				}
-			}
-			require.NotZero(t, found, "%s of %s", path, id)
-		}
-	}
-	number := func(name string) int {
-		n, err := finding.(map[string]any)[name].(json.Number).Int64()
-		require.NoError(t, err, "%s of %s", name, id)
-		return int(n)
-	}
-	for name, allowed := range r.Allowed {
-		require.Contains(t, allowed, number(name), "%s of %s", name, id)
-	}
-	require.Equal(t, number("class_uid")*100+number("activity_id"), number("type_uid"), id)
-	require.Greater(t, number("time"), 1_000_000_000_000, "milliseconds, of %s", id)
-	for _, path := range r.Text {
-		for _, value := range at(finding, path) {
-			require.IsType(t, "", value, "%s of %s", path, id)
-		}
-	}
-	for _, path := range r.Object {
-		for _, value := range at(finding, path) {
-			require.IsType(t, map[string]any{}, value, "%s of %s", path, id)
+			fields := object.(map[string]any)
+			require.True(t, slices.ContainsFunc(names, func(name string) bool { return fields[name] != nil }), "%s of %s", path, id)
 		}
 	}
 }
