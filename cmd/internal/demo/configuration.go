@@ -10,13 +10,6 @@ import (
 	"github.com/consign-dev/consign/sinks/all"
 )
 
-// Names of the demo's sinks.
-const (
-	archiveSink = "archive"
-	consoleSink = "console"
-	webhookSink = "siem"
-)
-
 // rhythm is how fast the demo goes.
 type rhythm struct {
 	// perSecond results are submitted.
@@ -49,6 +42,17 @@ func configurationText(archive, hook, retry string) string {
     retry: %s
     circuit: {failures: -1}
 `, archiveSink, archive, consoleSink, webhookSink, hook, secretVariable, retry)
+}
+
+// furtherSinks are the lines of --sinks all. The collector gets CloudEvents, which hold the delivery id.
+func furtherSinks(socket, natsURL, broker string) string {
+	return fmt.Sprintf(`  %s:
+    unix: {path: %q, format: cloudevents}
+  %s:
+    nats: {url: %q, subject: %s}
+  %s:
+    kafka: {brokers: [%q], topic: %s}
+`, collectorSink, socket, streamSink, natsURL, streamSubject, topicSink, broker, topicName)
 }
 
 // parseConfiguration reads the text, and lets the stdout sink write to the demo's own console.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
+	"slices"
 	"sync"
 
 	"github.com/consign-dev/consign"
@@ -17,11 +17,8 @@ import (
 // writes here, and the table shows the last line of it.
 type console struct {
 	mu    sync.Mutex
-	taken map[string]bool
-	last  consign.Result
+	taken []kept
 }
-
-func newConsole() *console { return &console{taken: map[string]bool{}} }
 
 // Write takes whole lines, which is how a stdout sink writes.
 func (c *console) Write(lines []byte) (int, error) {
@@ -32,16 +29,16 @@ func (c *console) Write(lines []byte) (int, error) {
 		if err := json.Unmarshal(line, &result); err != nil {
 			return 0, err
 		}
-		c.taken[result.ID], c.last = true, result
+		c.taken = append(c.taken, kept{result: result})
 	}
 	return len(lines), nil
 }
 
-// show returns the ids that were taken and the result that came last.
-func (c *console) show() (taken map[string]bool, last consign.Result) {
+// show returns what was taken, in its order.
+func (c *console) show() []kept {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return maps.Clone(c.taken), c.last
+	return slices.Clone(c.taken)
 }
 
 // onConsole are the settings of a stdout sink that writes to a console.

@@ -1,9 +1,10 @@
 // Package demo is the command `consign demo`: a Temporal server with its Web UI, a worker with three
-// sinks, and a receiver in a process of its own that fails on purpose. It submits results, shows what
-// becomes of them, heals the receiver, replays the dead letters, and judges by what the sinks hold.
+// sinks, or six, and a receiver in a process of its own that fails on purpose. It submits results, shows
+// what becomes of them, heals the receiver, replays the dead letters, and judges by what the sinks hold.
 //
 // demo.go tells the story. stage.go starts its parts, receiver.go is the receiver and faults.go its
-// faults, state.go looks at what each sink has, screen.go shows it, verdict.go judges.
+// faults, counterparts.go what stands beside it with --sinks all, inventory.go looks at what each sink's
+// destination has, screen.go shows it, verdict.go judges.
 package demo
 
 import (
@@ -26,9 +27,13 @@ import (
 // options of the command.
 type options struct {
 	once, json bool
+	// sinks is empty for the three that the demo is about, or "all".
+	sinks string
 	// vanish and vanishArchive name a result that the receiver, or the archive, loses.
 	vanish, vanishArchive string
 }
+
+func (o options) all() bool { return o.sinks == allSinks }
 
 // Command returns `consign demo`.
 func Command(version string) *cobra.Command {
@@ -41,9 +46,15 @@ miniature, and an HTTP receiver in a process of its own that fails some results 
 time. It submits about a hundred security detections, shows what each sink has taken, is retrying and has
 parked, then heals the receiver, replays the dead letters and checks that nothing was lost.
 
+With --sinks all there are three sinks more, which deliver to the receiver's process too: to a collector
+behind a Unix socket, a stream of a NATS server, and a topic of kfake, a broker for tests that speaks
+Kafka's protocol. They fail nothing, and are read back in the end. Left out is what needs more:
+
+` + leftOut() + `
 It uses free ports and a temporary directory, and leaves nothing behind.`,
 		Example: `  consign demo           # waits for you before it heals the receiver; Ctrl-C ends it
-  consign demo --once    # runs through; exit status 1 if anything is missing anywhere`,
+  consign demo --once    # runs through; exit status 1 if anything is missing anywhere
+  consign demo --sinks all --once`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.NoArgs(cmd, args); err != nil {
 				return exit.With(exit.Usage, err)
@@ -53,6 +64,9 @@ It uses free ports and a temporary directory, and leaves nothing behind.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.json && !o.once {
 				return exit.With(exit.Usage, errors.New("--json prints the verdict, so it needs --once"))
+			}
+			if cmd.Flags().Changed("sinks") && !o.all() {
+				return exit.With(exit.Usage, fmt.Errorf("--sinks %q: the only choice is %s; without it there are a file, stdout and a webhook", o.sinks, allSinks))
 			}
 			story := cmd.OutOrStdout()
 			if o.json {
@@ -69,6 +83,7 @@ It uses free ports and a temporary directory, and leaves nothing behind.`,
 	flags := command.Flags()
 	flags.BoolVar(&o.once, "once", false, "run through without waiting, then exit with the verdict")
 	flags.BoolVar(&o.json, "json", false, "with --once: print the verdict as JSON on standard output, and the story on standard error")
+	flags.StringVar(&o.sinks, "sinks", "", "`all`: every sink that needs no server of yours, not just three")
 	flags.StringVar(&o.vanish, "vanish", "", "let the receiver lose the result with this id, to see the verdict notice it")
 	flags.StringVar(&o.vanishArchive, "vanish-archive", "", "let the archive lose the result with this id, to see the verdict notice it")
 	for _, hidden := range []string{"vanish", "vanish-archive"} {
@@ -161,6 +176,10 @@ func (s *show) checkIDs() error {
 func (s *show) introduce() {
 	s.screen.notef("\n  Web UI    %s\n  Temporal  %s", s.stage.server.UIURL(), s.stage.server.Address())
 	s.screen.notef("\nThe configuration:\n\n  %s", strings.ReplaceAll(strings.TrimSpace(s.stage.configuration), "\n", "\n  "))
+	if s.stage.all() {
+		s.screen.notef("\nThe collector, a NATS server and kfake, which stands in for Kafka, live in the receiver's process.")
+		s.screen.notef("Left out are the kinds that need more than this program has in it:\n\n%s", strings.TrimSuffix(leftOut(), "\n"))
+	}
 	s.screen.notef("\nSubmitting %d detections. The receiver behind %q fails some at first, and a few every time.\n", len(s.results), webhookSink)
 }
 

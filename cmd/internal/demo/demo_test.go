@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -59,6 +60,40 @@ func TestDemo_InAProcessOfItsOwn(t *testing.T) { //nolint:tparallel // each has 
 		})
 	}
 
+	t.Run("once_with_all_sinks_passes_and_judges_each", func(t *testing.T) {
+		run := startDemo(t, program, "--once", "--sinks", "all", "--json")
+		require.Equal(t, 0, run.wait(t), run)
+		var v verdict
+		require.NoError(t, json.Unmarshal(run.stdout.Bytes(), &v), run)
+		for _, d := range v.destinations() {
+			require.NotNil(t, *d.holding, d.name)
+			require.Equal(t, v.Submitted, (*d.holding).Results, d.name)
+		}
+		require.Contains(t, run.String(), "postgres  a database", "it tells what is left out")
+		run.requireNothingLeft(t)
+	})
+
+	t.Run("a_loss_in_each_further_sink_is_named", func(t *testing.T) {
+		run := startDemo(t, program, "--sinks", "all")
+		run.await(t, "Press Enter")
+		ledgers, err := filepath.Glob(filepath.Join(run.tmp, "*", collectorLedger))
+		require.NoError(t, err)
+		require.Len(t, ledgers, 1)
+		cutFirstLine(t, ledgers[0])
+		deleteFirstMessage(t, run.find(t, `url: "(nats://[\d.:]+)"`))
+		deleteFirstRecord(t, run.find(t, `brokers: \["([\d.:]+)"\]`))
+		_, err = io.WriteString(run.stdin, "\n")
+		require.NoError(t, err)
+		run.await(t, "until you press Ctrl-C")
+		for _, name := range []string{"collector", "stream", "topic"} {
+			require.Regexp(t, "FAIL: the "+name+` does not hold \S+\n`, run.String())
+		}
+		require.Equal(t, 3, strings.Count(run.String(), "FAIL: "), run)
+		require.NoError(t, run.command.Process.Signal(os.Interrupt))
+		require.Equal(t, 1, run.wait(t), run)
+		run.requireNothingLeft(t)
+	})
+
 	t.Run("an_interrupt_leaves_nothing_behind", func(t *testing.T) {
 		run := startDemo(t, program)
 		run.await(t, "siem took")
@@ -77,7 +112,7 @@ func TestDemo_InAProcessOfItsOwn(t *testing.T) { //nolint:tparallel // each has 
 	})
 
 	t.Run("wrong_usage_is_told_at_once", func(t *testing.T) {
-		for _, arguments := range [][]string{{"--json"}, {"--once", "--vanish", "nobody"}, {"twice"}} {
+		for _, arguments := range [][]string{{"--json"}, {"--once", "--vanish", "nobody"}, {"twice"}, {"--sinks", "kafka"}, {"--sinks", ""}} {
 			run := startDemo(t, program, arguments...)
 			require.Equal(t, 2, run.wait(t), run)
 			require.NotContains(t, run.String(), "Temporal  ")
@@ -96,6 +131,7 @@ func build(t *testing.T) string {
 // demoRun is a demo in a process.
 type demoRun struct {
 	command *exec.Cmd
+	stdin   io.Writer
 	tmp     string
 	stdout  *log
 	stderr  *log
@@ -105,12 +141,13 @@ func startDemo(t *testing.T, program string, arguments ...string) *demoRun {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testLimit)
 	t.Cleanup(cancel)
-	run := &demoRun{tmp: t.TempDir(), stdout: &log{}, stderr: &log{}}
+	run := &demoRun{tmp: shortDir(t), stdout: &log{}, stderr: &log{}}
 	run.command = exec.CommandContext(ctx, program, append([]string{"demo"}, arguments...)...)
 	run.command.Env = append(os.Environ(), "TMPDIR="+run.tmp)
 	run.command.Stdout, run.command.Stderr = run.stdout, run.stderr
 	// Were stdin empty, a demo that waits for Enter would go on at once.
-	_, err := run.command.StdinPipe()
+	var err error
+	run.stdin, err = run.command.StdinPipe()
 	require.NoError(t, err)
 	began := time.Now()
 	require.NoError(t, run.command.Start())
@@ -144,15 +181,22 @@ func (r *demoRun) requireNothingLeft(t *testing.T) {
 
 func (r *demoRun) requireReceiverGone(t *testing.T) {
 	t.Helper()
-	address := regexp.MustCompile(`url: "http://([\d.:]+)/hook"`).FindStringSubmatch(r.String())
-	require.NotNil(t, address, r)
+	address := r.find(t, `url: "http://([\d.:]+)/hook"`)
 	require.Eventually(t, func() bool {
-		connection, err := net.Dial("tcp", address[1])
+		connection, err := net.Dial("tcp", address)
 		if err == nil {
 			connection.Close()
 		}
 		return err != nil
-	}, time.Minute, 20*time.Millisecond, "the receiver still listens on %s", address[1])
+	}, time.Minute, 20*time.Millisecond, "the receiver still listens on %s", address)
+}
+
+// find returns the first group of a pattern in what was shown.
+func (r *demoRun) find(t *testing.T, pattern string) string {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(r.String())
+	require.NotNil(t, found, r)
+	return found[1]
 }
 
 func (r *demoRun) String() string { return r.stdout.String() + r.stderr.String() }

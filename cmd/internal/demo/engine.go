@@ -78,9 +78,12 @@ func (s *stage) askEngine(ctx context.Context) (engine, error) {
 	return e, nil
 }
 
+// pollPause is the time between two questions that wait for something.
+const pollPause = 50 * time.Millisecond
+
 // until asks the engine again and again until something holds.
 func (s *stage) until(ctx context.Context, holds func(engine) bool) error {
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(pollPause)
 	defer tick.Stop()
 	for {
 		e, err := s.askEngine(ctx)

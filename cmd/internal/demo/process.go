@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -16,7 +15,7 @@ import (
 
 // receiverProcess is the demo's side of its receiver.
 type receiverProcess struct {
-	url     string
+	addresses
 	command *exec.Cmd
 	stdin   io.Closer
 	exited  chan struct{}
@@ -24,13 +23,13 @@ type receiverProcess struct {
 }
 
 // startReceiver starts `consign demo receiver` from this program's own file and waits until it listens.
-func startReceiver(ctx context.Context, secret, file, forget string) (*receiverProcess, error) {
+func startReceiver(ctx context.Context, o receiverOptions) (*receiverProcess, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("start the receiver: find this program's file: %w", err)
 	}
-	command := exec.Command(program, "demo", "receiver", "--file", file, "--vanish", forget) //nolint:noctx // it ends with its stdin, after the context
-	command.Env = append(os.Environ(), secretVariable+"="+secret)
+	command := exec.Command(program, "demo", "receiver", "--file", o.file, "--vanish", o.forget, "--counterparts", o.counterparts) //nolint:noctx // it ends with its stdin, after the context
+	command.Env = append(os.Environ(), secretVariable+"="+o.secret)
 	var complaints bytes.Buffer
 	command.Stderr = &complaints
 	stdin, err := command.StdinPipe()
@@ -46,13 +45,12 @@ func startReceiver(ctx context.Context, secret, file, forget string) (*receiverP
 	}
 	// A read of a pipe heeds no context.
 	giveUp := context.AfterFunc(ctx, func() { _ = command.Process.Kill() })
-	address, err := bufio.NewReader(stdout).ReadString('\n')
+	r := &receiverProcess{
+		command: command, stdin: stdin, exited: make(chan struct{}), http: &http.Client{Timeout: 5 * time.Second},
+	}
+	err = json.NewDecoder(stdout).Decode(&r.addresses)
 	giveUp()
 
-	r := &receiverProcess{
-		url: strings.TrimSpace(address), command: command, stdin: stdin,
-		exited: make(chan struct{}), http: &http.Client{Timeout: 5 * time.Second},
-	}
 	go func() {
 		defer close(r.exited)
 		_ = command.Wait()
@@ -86,7 +84,7 @@ func (r *receiverProcess) heal(ctx context.Context) error {
 }
 
 func (r *receiverProcess) ask(ctx context.Context, method, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, method, r.url+path, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, method, r.URL+path, http.NoBody)
 	if err != nil {
 		return nil, err
 	}

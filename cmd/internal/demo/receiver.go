@@ -30,34 +30,65 @@ const (
 // secretVariable is the environment variable in which the receiver gets the secret of the signatures.
 const secretVariable = "CONSIGN_DEMO_SECRET" //nolint:gosec // the name of the variable, not a secret
 
+// receiverOptions are what a demo tells its receiver.
+type receiverOptions struct {
+	// secret of the signatures.
+	secret string
+	// file that accepted results are written to.
+	file string
+	// forget is the id of a result that is accepted and not kept.
+	forget string
+	// counterparts is the directory of those of --sinks all. Without one there are none.
+	counterparts string
+}
+
+// addresses are where the receiver's process listens. It prints them as a line of JSON.
+type addresses struct {
+	URL   string `json:"url"`
+	NATS  string `json:"nats,omitempty"`
+	Kafka string `json:"kafka,omitempty"`
+}
+
 // receiverCommand is the process that the demo delivers to.
 func receiverCommand() *cobra.Command {
-	var file, forget string
+	var o receiverOptions
 	command := &cobra.Command{
 		Use:    "receiver",
 		Short:  "The HTTP receiver of the demo, a process of its own",
-		Long:   "The HTTP receiver of the demo. It prints its address, and ends when its standard input is closed.",
+		Long:   "The HTTP receiver of the demo. It prints where it listens, and ends when its standard input is closed.",
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Ctrl-C reaches every process of the terminal: this one stays until its parent ends it.
 			signal.Ignore(os.Interrupt)
-			return serveReceiver(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), os.Getenv(secretVariable), file, forget)
+			o.secret = os.Getenv(secretVariable)
+			return serveReceiver(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), o)
 		},
 	}
-	command.Flags().StringVar(&file, "file", "", "file to write accepted results to")
-	command.Flags().StringVar(&forget, "vanish", "", "accept the result with this id and do not keep it")
+	flags := command.Flags()
+	flags.StringVar(&o.file, "file", "", "file to write accepted results to")
+	flags.StringVar(&o.forget, "vanish", "", "accept the result with this id and do not keep it")
+	flags.StringVar(&o.counterparts, "counterparts", "", "directory for a collector and a stream; serve them and a topic too")
 	return command
 }
 
 // serveReceiver serves until stdin ends, whatever becomes of ctx, so that the receiver lives as long as
 // its demo does and no longer.
-func serveReceiver(ctx context.Context, stdin io.Reader, stdout io.Writer, secret, path, forget string) error {
-	r, err := newReceiver(secret, path, forget)
+func serveReceiver(ctx context.Context, stdin io.Reader, stdout io.Writer, o receiverOptions) error {
+	r, err := newReceiver(o)
 	if err != nil {
 		return err
 	}
 	defer r.file.Close()
+	var where addresses
+	if o.counterparts != "" {
+		further, err := openCounterparts(ctx, o.counterparts)
+		if err != nil {
+			return fmt.Errorf("demo receiver: %w", err)
+		}
+		defer further.close()
+		where.NATS, where.Kafka = further.stream.ClientURL(), further.topic.ListenAddrs()[0]
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("demo receiver: listen on a free port of 127.0.0.1: %w", err)
@@ -65,7 +96,10 @@ func serveReceiver(ctx context.Context, stdin io.Reader, stdout io.Writer, secre
 	server := &http.Server{Handler: r.handler(), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	fmt.Fprintf(stdout, "http://%s\n", listener.Addr())
+	where.URL = "http://" + listener.Addr().String()
+	if err := json.NewEncoder(stdout).Encode(where); err != nil {
+		return fmt.Errorf("demo receiver: print where it listens: %w", err)
+	}
 	_, _ = io.Copy(io.Discard, stdin)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
@@ -90,16 +124,16 @@ type receiver struct {
 	healed bool
 }
 
-func newReceiver(secret, path, forget string) (*receiver, error) {
-	verifier, err := standardwebhooks.NewWebhook(secret)
+func newReceiver(o receiverOptions) (*receiver, error) {
+	verifier, err := standardwebhooks.NewWebhook(o.secret)
 	if err != nil {
 		return nil, fmt.Errorf("demo receiver: secret in %s: %w", secretVariable, err)
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	file, err := os.OpenFile(o.file, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("demo receiver: open its file: %w", err)
 	}
-	return &receiver{verifier: verifier, forget: forget, file: file, tries: map[string]int{}}, nil
+	return &receiver{verifier: verifier, forget: o.forget, file: file, tries: map[string]int{}}, nil
 }
 
 func (r *receiver) handler() http.Handler {

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -89,17 +87,17 @@ func TestReceiver_EndsWithItsStandardInput(t *testing.T) {
 	output, stdout := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serveReceiver(t.Context(), stdin, stdout, newSecret(), filepath.Join(t.TempDir(), "held"), "")
+		ended <- serveReceiver(t.Context(), stdin, stdout, receiverOptions{secret: newSecret(), file: filepath.Join(t.TempDir(), "held")})
 	}()
-	address, err := bufio.NewReader(output).ReadString('\n')
-	require.NoError(t, err)
+	var where addresses
+	require.NoError(t, json.NewDecoder(output).Decode(&where))
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get(strings.TrimSpace(address) + heldPath)
+	answer, err := client.Get(where.URL + heldPath)
 	require.NoError(t, err)
 	answer.Body.Close()
 	require.NoError(t, parent.Close())
 	require.NoError(t, <-ended)
-	answer, err = client.Get(strings.TrimSpace(address) + heldPath)
+	answer, err = client.Get(where.URL + heldPath)
 	if err == nil {
 		answer.Body.Close()
 	}
@@ -115,8 +113,8 @@ type testReceiver struct {
 
 func receive(t *testing.T, forget string) *testReceiver {
 	t.Helper()
-	secret := newSecret()
-	r, err := newReceiver(secret, filepath.Join(t.TempDir(), "held.ndjson"), forget)
+	o := receiverOptions{secret: newSecret(), file: filepath.Join(t.TempDir(), "held.ndjson"), forget: forget}
+	r, err := newReceiver(o)
 	require.NoError(t, err)
 	server := httptest.NewServer(r.handler())
 	t.Cleanup(func() {
@@ -124,7 +122,7 @@ func receive(t *testing.T, forget string) *testReceiver {
 		require.NoError(t, r.file.Close())
 		http.DefaultClient.CloseIdleConnections()
 	})
-	return &testReceiver{url: server.URL, secret: secret}
+	return &testReceiver{url: server.URL, secret: o.secret}
 }
 
 // post signs a body and returns the status of the answer.

@@ -65,9 +65,13 @@ func (s *screen) erase() {
 
 func tableOf(now state) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "  %-8s  %6s  %8s  %6s\n", "SINK", "TAKEN", "RETRYING", "PARKED")
+	width := 8
 	for _, r := range now.rows {
-		fmt.Fprintf(&text, "  %-8s  %6d  %8d  %6d\n", r.sink, r.taken, r.retrying, r.parked)
+		width = max(width, len(r.sink))
+	}
+	fmt.Fprintf(&text, "  %-*s  %6s  %8s  %6s\n", width, "SINK", "TAKEN", "RETRYING", "PARKED")
+	for _, r := range now.rows {
+		fmt.Fprintf(&text, "  %-*s  %6d  %8d  %6d\n", width, r.sink, r.taken, r.retrying, r.parked)
 	}
 	fmt.Fprintf(&text, "  last on the %s: %s\n", consoleSink, headline(now.last))
 	return text.String()

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
@@ -19,22 +21,27 @@ import (
 // stage is everything that runs during a demo. It lies in a directory of its own and on free ports, so
 // that it meddles with no other Consign on this machine.
 type stage struct {
+	sinks         []string // their names
 	dir           string
 	archive       string // path of the file sink's file
 	configuration string
 	console       *console
 	receiver      *receiverProcess
+	nats          *nats.Conn // nil unless a sink delivers there
 	server        *embedded.Server
 	temporal      client.Client
 	worker        *worker.Worker
 }
+
+// all tells whether these are the sinks of --sinks all.
+func (s *stage) all() bool { return slices.Contains(s.sinks, collectorSink) }
 
 // closeTime is how long the parts have to end.
 const closeTime = 15 * time.Second
 
 // openStage starts the parts. After an error nothing of it is left.
 func openStage(ctx context.Context, o options) (*stage, error) {
-	s := &stage{console: newConsole()}
+	s := &stage{sinks: sinkNames(o.all()), console: &console{}}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.close(ctx))
 	}
@@ -46,9 +53,19 @@ func (s *stage) open(ctx context.Context, o options) (err error) {
 		return fmt.Errorf("make a temporary directory: %w: set TMPDIR to a directory that can be written", err)
 	}
 	s.archive = filepath.Join(s.dir, "archive.ndjson")
-	secret := newSecret()
-	if s.receiver, err = startReceiver(ctx, secret, filepath.Join(s.dir, "receiver.ndjson"), o.vanish); err != nil {
+	receiver := receiverOptions{secret: newSecret(), file: filepath.Join(s.dir, "receiver.ndjson"), forget: o.vanish}
+	if o.all() {
+		receiver.counterparts = s.dir
+	}
+	if s.receiver, err = startReceiver(ctx, receiver); err != nil {
 		return err
+	}
+	s.configuration = configurationText(s.archive, s.receiver.URL+hookPath, rhythmFor(o.once).retry)
+	if o.all() {
+		s.configuration += furtherSinks(filepath.Join(s.dir, collectorSocket), s.receiver.NATS, s.receiver.Kafka)
+		if s.nats, err = nats.Connect(s.receiver.NATS); err != nil {
+			return fmt.Errorf("connect to the demo's NATS at %s: %w", s.receiver.NATS, err)
+		}
 	}
 	if s.server, err = embedded.Start(ctx, embedded.Options{Ephemeral: true, Port: embedded.AnyPort, UIPort: embedded.AnyPort}); err != nil {
 		return err
@@ -63,8 +80,7 @@ func (s *stage) open(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("connect to the embedded Temporal at %s: %w", s.server.Address(), err)
 	}
-	s.configuration = configurationText(s.archive, s.receiver.url+hookPath, rhythmFor(o.once).retry)
-	parsed, err := parseConfiguration(s.configuration, secret, s.console)
+	parsed, err := parseConfiguration(s.configuration, receiver.secret, s.console)
 	if err != nil {
 		return err
 	}
@@ -85,6 +101,9 @@ func (s *stage) close(ctx context.Context) error {
 	}
 	if s.server != nil {
 		problems = append(problems, s.server.Stop(ctx))
+	}
+	if s.nats != nil {
+		s.nats.Close()
 	}
 	if s.receiver != nil {
 		s.receiver.stop()

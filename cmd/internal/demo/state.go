@@ -1,12 +1,8 @@
 package demo
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"net/url"
-	"os"
 	"strings"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -41,33 +37,28 @@ type retried struct {
 // been taken by then.
 const manyTries = 3
 
-// look takes the state. The engine is asked first: what a sink takes meanwhile is then not counted as
+// state takes the state. The engine is asked first: what a sink takes meanwhile is then not counted as
 // retrying.
-func (s *stage) look(ctx context.Context) (state, error) {
+func (s *stage) state(ctx context.Context) (state, error) {
 	e, err := s.askEngine(ctx)
 	if err != nil {
 		return state{}, err
 	}
-	archived, err := s.readArchive()
+	there, err := s.look(ctx)
 	if err != nil {
 		return state{}, err
 	}
-	held, err := s.receiver.held(ctx)
-	if err != nil {
-		return state{}, err
+	shown := state{engine: e}
+	for _, sink := range s.sinks {
+		shown.rows = append(shown.rows, e.row(sink, ids(there.kept[sink])))
 	}
-	received, err := held.kept()
-	if err != nil {
-		return state{}, err
+	if onConsole := there.kept[consoleSink]; len(onConsole) > 0 {
+		shown.last = onConsole[len(onConsole)-1].result
 	}
-	onConsole, last := s.console.show()
-	atReceiver := ids(received)
-	shown := state{engine: e, last: last, rows: []row{
-		e.row(archiveSink, ids(archived)), e.row(consoleSink, onConsole), e.row(webhookSink, atReceiver),
-	}}
+	atReceiver := ids(there.kept[webhookSink])
 	for _, execution := range e.retrying {
 		id := resultOf(execution)
-		if tries := held.Tries[id]; !atReceiver[id] && tries >= manyTries {
+		if tries := there.receiver.Tries[id]; !atReceiver[id] && tries >= manyTries {
 			shown.stubborn = &retried{id: id, tries: tries, link: webLink(s.server.UIURL(), execution)}
 		}
 	}
@@ -111,49 +102,4 @@ func resultOf(execution *commonpb.WorkflowExecution) string {
 // webLink is where the Web UI shows a workflow's timeline, with the activity that is being retried.
 func webLink(ui string, execution *commonpb.WorkflowExecution) string {
 	return ui + "/namespaces/default/workflows/" + url.PathEscape(execution.GetWorkflowId()) + "/" + execution.GetRunId() + "/timeline"
-}
-
-// kept is one result as a destination holds it.
-type kept struct {
-	deliveryID string // empty where none is kept
-	result     consign.Result
-}
-
-func (s *stage) readArchive() ([]kept, error) {
-	text, err := os.ReadFile(s.archive)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("read the archive: %w", err)
-	}
-	// The sink may be within a write: a last line without its end is not there yet.
-	text = text[:bytes.LastIndexByte(text, '\n')+1]
-	results, err := parseLines(text)
-	if err != nil {
-		return nil, fmt.Errorf("read the archive %s: %w", s.archive, err)
-	}
-	var archived []kept
-	for _, result := range results {
-		archived = append(archived, kept{result: result})
-	}
-	return archived, nil
-}
-
-// kept reads the bodies that the receiver holds.
-func (h held) kept() ([]kept, error) {
-	var received []kept
-	for _, delivery := range h.Deliveries {
-		results, err := parseLines(delivery.Body)
-		if err != nil || len(results) != 1 {
-			return nil, fmt.Errorf("the receiver holds a body that is no result, delivery %s: %w", delivery.DeliveryID, err)
-		}
-		received = append(received, kept{delivery.DeliveryID, results[0]})
-	}
-	return received, nil
-}
-
-func ids(all []kept) map[string]bool {
-	found := map[string]bool{}
-	for _, k := range all {
-		found[k.result.ID] = true
-	}
-	return found
 }

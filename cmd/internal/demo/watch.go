@@ -41,7 +41,7 @@ func (s *show) watch(ctx context.Context, work func(context.Context) error) erro
 }
 
 func (s *show) draw(ctx context.Context) error {
-	now, err := s.stage.look(ctx)
+	now, err := s.stage.state(ctx)
 	if err != nil {
 		return err
 	}
