@@ -35,6 +35,7 @@ func TestVerdict_WhenEverythingIsThere_Passes(t *testing.T) {
 	t.Parallel()
 	v := judge(sound())
 	require.True(t, v.Pass, v.Problems)
+	require.Len(t, v.destinations(), len(sinkNames(true)))
 	for _, d := range v.destinations() {
 		require.Equal(t, &holding{Results: 3}, *d.holding, d.name)
 		require.Contains(t, v.String(), "The "+d.name+" holds 3 of 3 results")
