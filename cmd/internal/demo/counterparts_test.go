@@ -111,6 +111,8 @@ func TestKinds_AreAllShownOrLeftOutWithTheirReason(t *testing.T) {
 type counterpartStage struct {
 	*stage
 	sinks map[string]sinks.Sink
+	// delivered counts the lines that the collector is to read.
+	delivered int
 }
 
 func serveCounterparts(t *testing.T) *counterpartStage {
@@ -151,7 +153,7 @@ func furtherConfiguration(t *testing.T, socket, natsURL, broker string) *config.
 	return parsed
 }
 
-// deliver has each sink deliver the demo's results.
+// deliver has each sink deliver the demo's results, and waits until the collector has read its own.
 func (s *counterpartStage) deliver(t *testing.T) []consign.Result {
 	t.Helper()
 	results, err := detections()
@@ -167,6 +169,11 @@ func (s *counterpartStage) deliver(t *testing.T) []consign.Result {
 			require.NoError(t, err, name)
 		}
 	}
+	s.delivered += len(results)
+	require.Eventually(t, func() bool {
+		held, err := s.read(ctx, collectorSink, held{})
+		return err == nil && len(held) == s.delivered
+	}, time.Minute, pollPause)
 	return results
 }
 
