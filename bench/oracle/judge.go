@@ -96,10 +96,10 @@ func (e *evidence) judgeRepeats(v *verdict, s *story, sink string, n int) {
 			switch was := e.unrecorded(s, sink, *before); {
 			case before.spoiled:
 				r.Because = "the answer was spoiled"
-			case e.cutOff(s, sink, *before):
-				r.Because = "the connection broke"
 			case was != "":
 				r.Because = "unrecorded at " + was
+			case e.cutOff(s, sink, *before):
+				r.Because = "the connection broke"
 			case late != "":
 				r.Because = "begun before " + late
 			}

@@ -119,21 +119,22 @@ func (p *proxy) pass(c *passage, to, from *net.TCPConn) {
 		}
 		if c.left.Add(-int64(n)) < 0 && !p.isHealed() {
 			if to == c.server {
-				_, _ = c.write(to, buffer[:n/2])
+				_ = c.write(to, buffer[:n/2])
 			}
 			c.broken.Do(func() { p.breakOff(c) })
 			return
 		}
-		if _, err := c.write(to, buffer[:n]); err != nil {
+		if err := c.write(to, buffer[:n]); err != nil {
 			return
 		}
 	}
 }
 
-func (c *passage) write(to *net.TCPConn, text []byte) (int, error) {
+func (c *passage) write(to *net.TCPConn, text []byte) error {
 	c.hold.RLock()
 	defer c.hold.RUnlock()
-	return to.Write(text)
+	_, err := to.Write(text)
+	return err
 }
 
 // breakOff resets a connection, maybe after a time in which it passes nothing on, and writes that down.

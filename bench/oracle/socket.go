@@ -26,10 +26,11 @@ func hostSocket(ctx context.Context, r *rack, path string) error {
 		defer stop()
 		var readers sync.WaitGroup
 		defer readers.Wait()
-		for before := (chan struct{})(nil); ; {
+		var before chan struct{}
+		for {
 			conn, err := listener.Accept()
 			if err != nil {
-				return nil //nolint:nilerr // the rack is to end
+				return nil // the rack is to end
 			}
 			hangUp := context.AfterFunc(ctx, func() { _ = conn.Close() })
 			ended, all := make(chan struct{}), before

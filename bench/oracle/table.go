@@ -25,7 +25,7 @@ func hostTable(ctx context.Context, r *rack, address string) error {
 	if err != nil {
 		return err
 	}
-	server, err := postgrestest.New(bin, "track_commit_timestamp=on")
+	server, err := postgrestest.New(bin, "track_commit_timestamp=on") //nolint:contextcheck // it outlives ctx, until it is removed
 	if err != nil {
 		return err
 	}
