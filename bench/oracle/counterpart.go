@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/consign-dev/consign/sinks/postgres/postgrestest"
@@ -15,7 +16,7 @@ import (
 type counterpart struct {
 	// name of the sink, which is that of its kind.
 	name string
-	// settings of the kind, in YAML, with the address for %s.
+	// settings of the kind, in YAML, with ADDRESS for the address and PID for the worker's process.
 	settings string
 	// host runs it in the rack. Nil: it needs no place there.
 	host func(ctx context.Context, r *rack, address string) error
@@ -31,16 +32,18 @@ const (
 	s3Name       = "s3"
 	natsName     = "nats"
 	kafkaName    = "kafka"
+	otlpName     = "otlp"
 )
 
 func allCounterparts() []counterpart {
 	return []counterpart{
 		{stdoutName, `{format: cloudevents}`, nil, readPrinted},
-		{unixName, `{path: "%s", format: cloudevents}`, hostSocket, readSocket},
+		{unixName, `{path: "ADDRESS", format: cloudevents}`, hostSocket, readSocket},
 		{postgresName, `{url: "` + tableURL + `"}`, hostTable, readTable},
-		{s3Name, `{bucket: "` + bucketName + `", endpoint: "http://%s", access_key: "` + storeKey + `", secret_key: "` + storeKey + `"}`, hostBucket, readBucket},
-		{natsName, `{url: "nats://%s", subject: "` + subjectName + `"}`, hostJetStream, readJetStream},
-		{kafkaName, `{brokers: ["%s"], topic: "` + topicName + `"}`, hostTopic, readTopic},
+		{s3Name, `{bucket: "` + bucketName + `", endpoint: "http://ADDRESS", access_key: "` + storeKey + `", secret_key: "` + storeKey + `"}`, hostBucket, readBucket},
+		{natsName, `{url: "nats://ADDRESS", subject: "` + subjectName + `"}`, hostJetStream, readJetStream},
+		{kafkaName, `{brokers: ["ADDRESS"], topic: "` + topicName + `"}`, hostTopic, readTopic},
+		{otlpName, `{url: "otlp://ADDRESS", headers: {` + workerHeader + `: "PID"}}`, hostCollector, readCollected},
 	}
 }
 
@@ -114,7 +117,7 @@ func (p *plan) sinkSettings(at addresses) string {
     timeout: 3s
     retry: {max: 20, backoff: 200ms, max_backoff: 2s}
     circuit: {open: 1s}
-`, c.name, c.name, strings.Replace(c.settings, "%s", at.Of[c.name], 1))
+`, c.name, c.name, strings.NewReplacer("ADDRESS", at.Of[c.name], "PID", strconv.Itoa(os.Getpid())).Replace(c.settings))
 	}
 	return text.String()
 }

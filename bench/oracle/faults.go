@@ -10,18 +10,22 @@ import (
 type fault string
 
 const (
-	none       fault = ""
-	refuse     fault = "refuse"       // 400, for good
-	fail       fault = "500"          // not taken
-	busy       fault = "503"          // not taken, Retry-After: 1
-	reset      fault = "reset"        // not taken, the connection breaks
-	hang       fault = "hang"         // not taken, no answer
-	takenFail  fault = "taken, 500"   // taken all the same
-	takenReset fault = "taken, reset" // taken all the same
+	none        fault = ""
+	refuse      fault = "refuse"       // 400, for good
+	fail        fault = "500"          // not taken
+	busy        fault = "503"          // not taken, Retry-After: 1
+	reset       fault = "reset"        // not taken, the connection breaks
+	hang        fault = "hang"         // not taken, no answer
+	takenFail   fault = "taken, 500"   // taken all the same
+	takenReset  fault = "taken, reset" // taken all the same
+	takenHang   fault = "taken, hang"  // taken all the same
+	takenInPart fault = "in part"      // taken, and the client is told only that others were not
 )
 
 // spoils tells whether the result was taken and the client was told otherwise: it must come again.
-func (f fault) spoils() bool { return f == takenFail || f == takenReset }
+func (f fault) spoils() bool {
+	return f == takenFail || f == takenReset || f == takenHang || f == takenInPart
+}
 
 // instead does what is done instead of taking a request. False: it is to be taken.
 func (f fault) instead(w http.ResponseWriter, request *http.Request) bool {
@@ -71,6 +75,14 @@ func hookOdds() []odds {
 func deskOdds() []odds {
 	return []odds{{refuse, .01}, {fail, .08}, {reset, .02}, {hang, .0005}, {takenFail, .02}, {takenReset, .02}}
 }
+
+// collectorOdds are how the receiver of logs misbehaves, beside what it refuses.
+func collectorOdds() []odds {
+	return []odds{{fail, .04}, {busy, .0003}, {hang, .001}, {takenFail, .02}, {takenHang, .002}}
+}
+
+// refuseOdds of a record that is refused for good.
+const refuseOdds = .01
 
 // pick is the fault of the n-th request of a delivery, the same for the same seed.
 func pick(faults []odds, seed uint64, delivery string, n int) fault {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,7 @@ func TestOracle_EachProcessKilledAndTwoHeld_NothingIsLostOrAckedEarly(t *testing
 	if testing.Short() {
 		t.Skip("runs half a minute")
 	}
+	t.Parallel()
 	v := perform(t, plan{seed: uint64(time.Now().UnixNano()), results: 900, kills: 6, stops: 2, stopped: 3 * time.Second})
 	require.Empty(t, v.problems())
 	require.Len(t, v.Happened, 8)
@@ -64,6 +66,7 @@ func TestOracle_AllKindsOfSinks_NothingIsLostOrAckedEarly(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs half a minute")
 	}
+	t.Parallel()
 	v := perform(t, plan{seed: uint64(time.Now().UnixNano()), sinks: allSinks, results: 300, kills: 4, stops: 1, stopped: 3 * time.Second})
 	require.Empty(t, v.problems())
 	require.Len(t, v.Happened, 5)
@@ -73,6 +76,7 @@ func TestOracle_WhenABugIsPlanted_FindsIt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
+	t.Parallel()
 	for bug, found := range map[string]func(*verdict) int{
 		ackEarly:       func(v *verdict) int { return len(v.Early) },
 		parkSwallowed:  func(v *verdict) int { return len(v.Lost) },
@@ -80,10 +84,24 @@ func TestOracle_WhenABugIsPlanted_FindsIt(t *testing.T) {
 		deliveredTwice: func(v *verdict) int { return len(v.unexplained()) },
 	} {
 		t.Run(bug, func(t *testing.T) {
+			t.Parallel()
 			v := perform(t, plan{seed: 3, results: 200, plant: bug})
 			require.Positive(t, found(v))
 			require.NotEmpty(t, v.problems())
 		})
+	}
+}
+
+// TestOracle_WhenItemsAreDropped_FindsThemLostAtEachKindOfSink shows that what each counterpart holds is
+// read, and not what it should hold.
+func TestOracle_WhenItemsAreDropped_FindsThemLostAtEachKindOfSink(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers")
+	}
+	t.Parallel()
+	v := perform(t, plan{seed: 3, sinks: allSinks, results: 60, plant: itemDropped})
+	for _, sink := range v.Sinks {
+		require.True(t, slices.ContainsFunc(v.Lost, func(name string) bool { return strings.HasSuffix(name, " at "+sink) }), sink)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 const (
 	tablePassword = "oracle"
-	tableURL      = "postgres://postgres:" + tablePassword + "@%s/postgres?sslmode=disable"
+	tableURL      = "postgres://postgres:" + tablePassword + "@ADDRESS/postgres?sslmode=disable"
 )
 
 // hostTable starts a PostgreSQL behind a proxy. The server notes when each transaction was committed.
@@ -45,7 +45,7 @@ func hostTable(ctx context.Context, r *rack, address string) error {
 
 // readTable reads every row, and when it was committed.
 func readTable(ctx context.Context, _ *plan, address string) (taken, error) {
-	conn, err := pgx.Connect(ctx, strings.Replace(tableURL, "%s", address, 1))
+	conn, err := pgx.Connect(ctx, strings.Replace(tableURL, "ADDRESS", address, 1))
 	if err != nil {
 		return nil, err
 	}
