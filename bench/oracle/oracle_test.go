@@ -67,7 +67,7 @@ func TestOracle_AllKindsOfSinks_NothingIsLostOrAckedEarly(t *testing.T) {
 		t.Skip("runs half a minute")
 	}
 	t.Parallel()
-	v := perform(t, plan{seed: uint64(time.Now().UnixNano()), sinks: allSinks, results: 300, kills: 4, stops: 1, stopped: 3 * time.Second})
+	v := perform(t, plan{seed: uint64(time.Now().UnixNano()), sinks: allSinks, results: 200, kills: 4, stops: 1, stopped: 3 * time.Second})
 	require.Empty(t, v.problems())
 	require.Len(t, v.Happened, 5)
 }
@@ -80,7 +80,6 @@ func TestOracle_WhenABugIsPlanted_FindsIt(t *testing.T) {
 	for bug, found := range map[string]func(*verdict) int{
 		ackEarly:       func(v *verdict) int { return len(v.Early) },
 		parkSwallowed:  func(v *verdict) int { return len(v.Lost) },
-		itemDropped:    func(v *verdict) int { return len(v.Lost) },
 		deliveredTwice: func(v *verdict) int { return len(v.unexplained()) },
 	} {
 		t.Run(bug, func(t *testing.T) {
