@@ -2,6 +2,7 @@
 //
 //	go run ./bench/oracle                        # 20,000 results, 24 kills, 6 stops of 15 s
 //	go run ./bench/oracle -seed 7 -results 2000
+//	go run ./bench/oracle -sinks all             # every kind of sink, and not only files and webhooks
 //	go run ./bench/oracle -plant ack-early       # a bug on purpose: it must be caught
 //
 // A submitter, two workers, a Temporal server and two receivers run as processes of their own. The
@@ -14,4 +15,11 @@
 // submitted and which acks came, the receivers what they took. Only when all is over does the judge
 // compare these ledgers, the file sink's file and Temporal's own histories. See verdict for what it
 // looks for.
+//
+// With -sinks there is another process, the rack, which is not killed. It holds what stands behind the
+// other kinds: a PostgreSQL (left out, with a word, where none is installed; CONSIGN_REQUIRE_POSTGRES=1
+// demands it), a store of S3, a NATS server with JetStream, a broker of the Kafka protocol, a receiver
+// of OTLP logs and a listener on a Unix socket. What workers print is read by the oracle itself. The
+// store and the receiver of logs misbehave as the webhooks' do; PostgreSQL, NATS, Kafka and OTLP are
+// reached through proxies that break connections.
 package main

@@ -52,10 +52,10 @@ func logs(t *testing.T, p plan) {
 // TestOracle_EachProcessKilledAndTwoHeld_NothingIsLostOrAckedEarly is the short form of what
 // `go run ./bench/oracle` does.
 func TestOracle_EachProcessKilledAndTwoHeld_NothingIsLostOrAckedEarly(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("runs half a minute")
 	}
-	t.Parallel()
 	v := perform(t, plan{seed: uint64(time.Now().UnixNano()), results: 900, kills: 6, stops: 2, stopped: 3 * time.Second})
 	require.Empty(t, v.problems())
 	require.Len(t, v.Happened, 8)
@@ -63,20 +63,20 @@ func TestOracle_EachProcessKilledAndTwoHeld_NothingIsLostOrAckedEarly(t *testing
 
 // TestOracle_AllKindsOfSinks_NothingIsLostOrAckedEarly is the short form of `go run ./bench/oracle -sinks all`.
 func TestOracle_AllKindsOfSinks_NothingIsLostOrAckedEarly(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("runs half a minute")
 	}
-	t.Parallel()
 	v := perform(t, plan{seed: uint64(time.Now().UnixNano()), sinks: allSinks, results: 200, kills: 4, stops: 1, stopped: 3 * time.Second})
 	require.Empty(t, v.problems())
 	require.Len(t, v.Happened, 5)
 }
 
 func TestOracle_WhenABugIsPlanted_FindsIt(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	t.Parallel()
 	for bug, found := range map[string]func(*verdict) int{
 		ackEarly:       func(v *verdict) int { return len(v.Early) },
 		parkSwallowed:  func(v *verdict) int { return len(v.Lost) },
@@ -94,10 +94,10 @@ func TestOracle_WhenABugIsPlanted_FindsIt(t *testing.T) {
 // TestOracle_WhenItemsAreDropped_FindsThemLostAtEachKindOfSink shows that what each counterpart holds is
 // read, and not what it should hold.
 func TestOracle_WhenItemsAreDropped_FindsThemLostAtEachKindOfSink(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	t.Parallel()
 	v := perform(t, plan{seed: 3, sinks: allSinks, results: 60, plant: itemDropped})
 	for _, sink := range v.Sinks {
 		require.True(t, slices.ContainsFunc(v.Lost, func(name string) bool { return strings.HasSuffix(name, " at "+sink) }), sink)
