@@ -68,15 +68,15 @@ func victims() []string {
 
 // run is one run, from nothing to the verdict.
 func run(ctx context.Context, p plan) (_ *verdict, err error) {
+	if err := p.withoutMissing(); err != nil {
+		return nil, err
+	}
 	temporary := p.dir == ""
 	if temporary {
 		if p.dir, err = os.MkdirTemp("", "consign-oracle-"); err != nil {
 			return nil, err
 		}
 	} else if p.dir, err = emptyDir(p.dir); err != nil {
-		return nil, err
-	}
-	if err := p.withoutMissing(); err != nil {
 		return nil, err
 	}
 	c := &conductor{
