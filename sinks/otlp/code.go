@@ -51,7 +51,7 @@ func (r receiver) code(err error) error {
 func retryInfo(said *status.Status) (after time.Duration, told bool) {
 	for _, detail := range said.Details() {
 		if info, found := detail.(*errdetails.RetryInfo); found {
-			return min(max(info.GetRetryDelay().AsDuration(), 0), maxRetryAfter), true
+			return min(max(info.GetRetryDelay().AsDuration(), 0), sinks.MaxRetryAfter), true
 		}
 	}
 	return 0, false

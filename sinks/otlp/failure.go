@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
-	"unicode"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	"google.golang.org/grpc/codes"
@@ -19,9 +17,6 @@ import (
 const (
 	// maxExcerpt is the most of a receiver's message that an error shows, in bytes.
 	maxExcerpt = 300
-	// maxRetryAfter caps what a receiver may ask for, so that sums of times cannot overflow. The cap that
-	// people set is retry.max_retry_after.
-	maxRetryAfter = 7 * 24 * time.Hour
 
 	labelTooLarge = "too large"
 	labelReset    = "connection reset"
@@ -57,14 +52,14 @@ func (r receiver) unanswered(ctx context.Context, err error) error {
 		return r.failed(fmt.Errorf("interrupted: %w", ctx.Err()))
 	}
 	// What the library of gRPC returns wraps nothing, so the text is what there is to go by.
-	text := r.hide(oneLine(status.Convert(err).Message()))
+	text := r.hide(sinks.OneLine(status.Convert(err).Message()))
 	label, advice := connection(text)
 	if label == labelReset && r.uncertified {
 		// That a receiver wants a certificate is known after the handshake, and then writing fails before
 		// its reason is read.
 		advice = ": if the receiver wants a client certificate, set tls.client_cert and tls.client_key"
 	}
-	err = r.failed(&hiddenError{"no answer: " + text + advice, err})
+	err = r.failed(sinks.Reworded(err, "no answer: "+text+advice))
 	if label == "" {
 		return err
 	}
@@ -107,7 +102,7 @@ func connection(text string) (label, advice string) {
 
 // quoted is what a receiver says, as the end of a message.
 func (r receiver) quoted(said string) string {
-	line := r.hide(oneLine(said))
+	line := r.hide(sinks.OneLine(said))
 	if line == "" {
 		return ""
 	}
@@ -116,23 +111,3 @@ func (r receiver) quoted(said string) string {
 	}
 	return ": " + strconv.Quote(line)
 }
-
-// oneLine is a text on one line, without what a terminal could act on.
-func oneLine(text string) string {
-	line := strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " ")
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, line)
-}
-
-// hiddenError is an error whose text may be shown, around the one that tells its class.
-type hiddenError struct {
-	text string
-	err  error
-}
-
-func (e *hiddenError) Error() string { return e.text }
-func (e *hiddenError) Unwrap() error { return e.err }

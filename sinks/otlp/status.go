@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	rpc "google.golang.org/genproto/googleapis/rpc/status"
@@ -32,7 +31,7 @@ func (r receiver) status(response *http.Response, now time.Time) error {
 	label := "http " + strconv.Itoa(code)
 	switch code {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return sinks.RetryAfter(failure(label, ""), retryAfter(response.Header, now))
+		return sinks.RetryAfter(failure(label, ""), sinks.RetryAfterIn(response.Header, now))
 	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return failure(label, "")
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -63,24 +62,4 @@ func message(response *http.Response) string {
 		return said.GetMessage()
 	}
 	return string(body)
-}
-
-// retryAfter reads both forms of Retry-After (RFC 9110, section 10.2.3): seconds, and a date, which
-// is compared with the Date of the same answer so that a clock that differs does no harm. It is 0
-// if there is none, if it is over, and if it makes no sense.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(header.Get("Retry-After"))
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	if err == nil || errors.Is(err, strconv.ErrRange) { // out of range is the nearest number
-		seconds = min(max(seconds, 0), int64(maxRetryAfter/time.Second))
-		return time.Duration(seconds) * time.Second
-	}
-	until, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if date, err := http.ParseTime(header.Get("Date")); err == nil {
-		now = date
-	}
-	return min(max(until.Sub(now), 0), maxRetryAfter)
 }

@@ -79,14 +79,14 @@ func (s *Sink) failed(ctx context.Context, err error) error {
 	// The text around a failure to connect holds the user's name.
 	if connect, found := errors.AsType[*pgconn.ConnectError](err); found {
 		cause := errors.Unwrap(connect)
-		return &hiddenError{text: s.where + ": connect: " + s.hide(oneLine(cause.Error())), err: cause}
+		return sinks.Reworded(cause, s.where+": connect: "+s.hide(attempts(cause.Error())))
 	}
-	return &hiddenError{text: s.where + ": " + s.hide(err.Error()), err: err}
+	return sinks.Reworded(err, s.where+": "+s.hide(err.Error()))
 }
 
-// oneLine is a text of several attempts to connect, with TLS and without for one, as one line that
+// attempts is a text of several attempts to connect, with TLS and without for one, as one line that
 // repeats none.
-func oneLine(text string) string {
+func attempts(text string) string {
 	return strings.Join(slices.Compact(strings.Split(text, "\n")), "; ")
 }
 
@@ -124,12 +124,3 @@ func advice(code string) string {
 		diskFull:          ": make room",
 	}[code]
 }
-
-// hiddenError is an error whose text may be shown, around the one that tells its class.
-type hiddenError struct {
-	text string
-	err  error
-}
-
-func (e *hiddenError) Error() string { return e.text }
-func (e *hiddenError) Unwrap() error { return e.err }

@@ -19,10 +19,6 @@ import (
 	"github.com/consign-dev/consign/sinks"
 )
 
-// maxRetryAfter caps what a Retry-After may ask for, so that sums of times cannot overflow. The cap that
-// people set is retry.max_retry_after.
-const maxRetryAfter = 7 * 24 * time.Hour
-
 const (
 	errorCode = `^[A-Za-z][A-Za-z0-9.]{1,63}$`
 	// noCode is what the SDK says where the store gave none.
@@ -55,12 +51,12 @@ func (s *Sink) failed(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("%s: interrupted: %w", what, ctx.Err())
 	}
 	if keys, found := errors.AsType[*credentialsError](err); found {
-		return sinks.Label(&hiddenError{what + ": no keys to sign with: set access_key and secret_key, or give the machine a role: " + s.hide(keys.Error()), keys}, labelCredentials)
+		return sinks.Label(sinks.Reworded(keys, what+": no keys to sign with: set access_key and secret_key, or give the machine a role: "+s.hide(keys.Error())), labelCredentials)
 	}
 	if sending, found := errors.AsType[*url.Error](err); found {
 		err = sending.Err // without the URL, which is in front already
 	}
-	hidden := &hiddenError{s.hide(fmt.Sprintf("%s: %s", what, err)), err}
+	hidden := sinks.Reworded(err, s.hide(fmt.Sprintf("%s: %s", what, err)))
 	if _, found := errors.AsType[*tls.CertificateVerificationError](err); found {
 		return sinks.Label(hidden, "bad certificate")
 	}
@@ -89,7 +85,7 @@ func (s *Sink) refused(what string, response *smithyhttp.Response, err error) er
 	switch {
 	case status == http.StatusTooManyRequests, status == http.StatusBadGateway,
 		status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
-		return sinks.RetryAfter(err, retryAfter(response.Header))
+		return sinks.RetryAfter(err, sinks.RetryAfterIn(response.Header, time.Now()))
 	case heals(status, code):
 		return err
 	}
@@ -141,21 +137,3 @@ func elsewhere(response *smithyhttp.Response) string {
 	}
 	return ": set region, or endpoint, to that of the bucket"
 }
-
-// retryAfter reads a Retry-After in seconds. It is 0 if there is none.
-func retryAfter(header http.Header) time.Duration {
-	seconds, err := strconv.ParseInt(header.Get("Retry-After"), 10, 64)
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second
-}
-
-// hiddenError is an error whose text may be shown, around the one that tells its class.
-type hiddenError struct {
-	text string
-	err  error
-}
-
-func (e *hiddenError) Error() string { return e.text }
-func (e *hiddenError) Unwrap() error { return e.err }

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"golang.org/x/net/http2"
 
@@ -26,9 +25,6 @@ const (
 	answerWait = 2 * time.Second
 	// maxExcerpt is the most of an answer that an error shows, in bytes.
 	maxExcerpt = 200
-	// maxRetryAfter caps what a Retry-After may ask for, so that sums of times cannot overflow. The
-	// cap that people set is retry.max_retry_after.
-	maxRetryAfter = 7 * 24 * time.Hour
 )
 
 // failed says what became of a request that got no answer. All of it is transient, except what the
@@ -75,13 +71,13 @@ func judge(response *http.Response, out outgoing, hide func(string) string, now 
 		message += " " + text
 	}
 	message += advice(response, hide)
-	if text := excerpt(hide(oneLine(string(answer)))); text != "" {
+	if text := excerpt(hide(sinks.OneLine(string(answer)))); text != "" {
 		message += ": " + strconv.Quote(text)
 	}
 	err := sinks.Label(errors.New(message), "http "+strconv.Itoa(status))
 	switch status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return sinks.RetryAfter(err, retryAfter(response.Header, now))
+		return sinks.RetryAfter(err, sinks.RetryAfterIn(response.Header, now))
 	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return err
 	case http.StatusGone:
@@ -101,7 +97,7 @@ func advice(response *http.Response, hide func(string) string) string {
 	case status >= 300 && status < 400:
 		// Only the host: the rest of a redirect may hold a token.
 		if to, err := response.Location(); err == nil && to.Host != "" {
-			return fmt.Sprintf(", a redirect to %s://%s, which is not followed: set url to where results should go", to.Scheme, hide(oneLine(to.Host)))
+			return fmt.Sprintf(", a redirect to %s://%s, which is not followed: set url to where results should go", to.Scheme, hide(sinks.OneLine(to.Host)))
 		}
 		return ", a redirect, which is not followed: set url to where results should go"
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -110,37 +106,6 @@ func advice(response *http.Response, hide func(string) string) string {
 		return ": the receiver wants no more deliveries at this URL"
 	}
 	return ""
-}
-
-// retryAfter reads both forms of Retry-After (RFC 9110, section 10.2.3): seconds, and a date, which
-// is compared with the Date of the same answer so that a clock that differs does no harm. It is 0
-// if there is none, if it is over, and if it makes no sense.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(header.Get("Retry-After"))
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	if err == nil || errors.Is(err, strconv.ErrRange) { // out of range is the nearest number
-		seconds = min(max(seconds, 0), int64(maxRetryAfter/time.Second))
-		return time.Duration(seconds) * time.Second
-	}
-	until, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if date, err := http.ParseTime(header.Get("Date")); err == nil {
-		now = date
-	}
-	return min(max(until.Sub(now), 0), maxRetryAfter)
-}
-
-// oneLine is an answer on one line, without what a terminal could act on.
-func oneLine(answer string) string {
-	line := strings.Join(strings.Fields(strings.ToValidUTF8(answer, "")), " ")
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, line)
 }
 
 // excerpt is the beginning of a line.

@@ -48,40 +48,6 @@ func TestDeliver_EachStatus_HasItsClass(t *testing.T) {
 	}
 }
 
-func TestRetryAfter_SecondsAndDates_AreReadAndClamped(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"120":                     2 * time.Minute,
-		" 5 ":                     5 * time.Second,
-		"0":                       0,
-		"-1":                      0,
-		"1e3":                     0,
-		"1.5":                     0,
-		"soon":                    0,
-		"":                        0,
-		"12abc":                   0,
-		"99999999999999999999999": maxRetryAfter,
-		"-9999999999999999999999": 0,
-		"9223372036854775807":     maxRetryAfter,
-		"31536000":                maxRetryAfter,
-
-		"Tue, 24 Nov 2026 12:01:30 GMT":   90 * time.Second,
-		"Tuesday, 24-Nov-26 12:01:30 GMT": 90 * time.Second,
-		"Tue Nov 24 12:01:30 2026":        90 * time.Second,
-		"Tue, 24 Nov 2026 11:00:00 GMT":   0,
-		"Tue, 24 Nov 2099 12:00:00 GMT":   maxRetryAfter,
-		"Tue, 99 Nov 2026 12:00:00 GMT":   0,
-	} {
-		require.Equal(t, want, retryAfter(http.Header{"Retry-After": {value}}, now), "%q", value)
-	}
-	require.Zero(t, retryAfter(http.Header{}, now))
-	require.Equal(t, time.Minute, retryAfter(http.Header{
-		"Retry-After": {"Tue, 24 Nov 2026 15:01:00 GMT"},
-		"Date":        {"Tue, 24 Nov 2026 15:00:00 GMT"},
-	}, now), "a receiver whose clock is three hours ahead means a minute")
-}
-
 func TestDeliver_ARedirect_IsNotFollowedAndNamesTheHostOnly(t *testing.T) {
 	t.Parallel()
 	for _, location := range []string{"/services/" + password, "%zz" + password, ""} {

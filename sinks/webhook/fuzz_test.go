@@ -11,29 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A Retry-After is between nothing and a week, whatever it says.
-func FuzzRetryAfter(f *testing.F) {
-	for _, value := range []string{
-		"", "0", "7", "-1", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "1e3", "07", "+7", " 7 ", "0x7", "7.5", "7, 8", "\x00",
-		"Wed, 25 Nov 2026 02:00:00 GMT", "Wednesday, 25-Nov-26 02:00:00 GMT", "Wed Nov 25 02:00:00 2026", "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
-	} {
-		f.Add(value, "")
-		f.Add(value, "Mon, 01 Jan 0001 00:00:00 GMT")
-		f.Add(value, "Fri, 31 Dec 9999 23:59:59 GMT")
-		f.Add(value, "nonsense")
-	}
-	now := time.Date(2026, 11, 25, 1, 0, 0, 0, time.UTC)
-	f.Fuzz(func(t *testing.T, value, date string) {
-		after := retryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, now)
-		require.GreaterOrEqual(t, after, time.Duration(0))
-		require.LessOrEqual(t, after, maxRetryAfter)
-		seconds, err := time.ParseDuration(strings.TrimSpace(value) + "s")
-		if digits := strings.Trim(strings.TrimSpace(value), "0123456789"); err == nil && digits == "" {
-			require.Equal(t, min(seconds, maxRetryAfter), after)
-		}
-	})
-}
-
 // An address is refused without being shown, or it is one that a request can be made of.
 func FuzzEndpoint(f *testing.F) {
 	for _, address := range []string{

@@ -163,7 +163,7 @@ func readToken(body io.Reader) (token string, life time.Duration, err error) {
 	}
 	seconds, err := strconv.ParseFloat(string(bytes.Trim(said.Life, `"`)), 64)
 	if err == nil && seconds > 0 {
-		life = time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
+		life = time.Duration(min(seconds, sinks.MaxRetryAfter.Seconds()) * float64(time.Second))
 	}
 	return said.Token, life, nil
 }

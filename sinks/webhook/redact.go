@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/sinks"
 )
 
 // minSecret is the least length, in bytes, of a piece of a URL or header that is taken for a
@@ -129,15 +130,7 @@ func login(proxy *url.URL) []string {
 	return []string{proxy.User.String(), plain, password, base64.StdEncoding.EncodeToString([]byte(plain))}
 }
 
-// hiddenError is an error whose text may be shown, around the one that tells its class.
-type hiddenError struct {
-	text string
-	err  error
-}
-
-func (e *hiddenError) Error() string { return e.text }
-func (e *hiddenError) Unwrap() error { return e.err }
-
+// hidden is an error without what only the receiver may know.
 func hidden(err error, hide func(string) string) error {
-	return &hiddenError{text: hide(err.Error()), err: err}
+	return sinks.Reworded(err, hide(err.Error()))
 }
