@@ -79,6 +79,18 @@ func (r Result) Size() int {
 	return len(r.Data) + 6*(len(r.Source)+len(r.ID)+len(r.Type)+len(r.Subject)) + 128
 }
 
+// size is that of the result and its ack target.
+func (e Entry) size() int {
+	size := e.Result.Size()
+	if e.Ack != nil && e.Ack.HTTP != nil {
+		size += 6*len(e.Ack.HTTP.URL) + 64
+	}
+	if e.Ack != nil && e.Ack.Signal != nil {
+		size += 6*(len(e.Ack.Signal.WorkflowID)+len(e.Ack.Signal.Name)) + 128
+	}
+	return size
+}
+
 // CheckResults says what is wrong with results that are delivered, or held, together, if anything.
 func CheckResults(results []Result) error {
 	if len(results) > MaxConsignmentResults {

@@ -18,4 +18,6 @@ var (
 	// ErrAbandoned marks a delivery whose workflow was terminated or has failed: what its sinks had
 	// not taken by then is not delivered.
 	ErrAbandoned = errors.New("delivery abandoned")
+	// ErrClosed marks a [Submitter] that takes no more results.
+	ErrClosed = errors.New("submitter is closed")
 )

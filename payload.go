@@ -13,15 +13,15 @@ import (
 
 // DataConverter encodes like the SDK's default, readable as json/plain from any SDK, except that
 // it leaves '<', '>', '&', U+2028 and U+2029 as they are. The default one rewrites them, also
-// inside a json.RawMessage, and so would change the data of a result.
+// inside a json.RawMessage, and so would change the data of a result. It reads what [Codec] reads.
 func DataConverter() converter.DataConverter {
-	return plainErrors{converter.NewCompositeDataConverter(
+	return plainErrors{converter.NewCodecDataConverter(converter.NewCompositeDataConverter(
 		converter.NewNilPayloadConverter(),
 		converter.NewByteSlicePayloadConverter(),
 		converter.NewProtoJSONPayloadConverter(),
 		converter.NewProtoPayloadConverter(),
 		plainJSON{converter.NewJSONPayloadConverter()},
-	)}
+	), Codec())}
 }
 
 // plainErrors keeps what a stranger wrote out of errors where it would do harm: Temporal does not take a

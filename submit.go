@@ -9,7 +9,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -73,36 +72,66 @@ func (c *Client) Submit(ctx context.Context, r Result, options ...SubmitOption) 
 // start starts the workflow, trying again while Temporal is away. A try that was lost on its way
 // back shows in the next one as already started, with the same digest.
 func (c *Client) start(ctx context.Context, entry Entry, digest string) (client.WorkflowRun, error) {
-	// Encoded here, not by the client's converter: a client that the caller made may have one that
-	// rewrites the data.
-	input, err := DataConverter().ToPayload(Consignment{Results: []Entry{entry}})
+	input, err := encodeConsignment([]Entry{entry})
 	if err != nil {
 		return nil, err
 	}
-	attributes := []temporal.SearchAttributeUpdate{
-		temporal.NewSearchAttributeKeyKeyword(SourceAttribute).ValueSet(entry.Source),
-	}
-	if entry.Type != "" {
-		attributes = append(attributes, temporal.NewSearchAttributeKeyKeyword(TypeAttribute).ValueSet(entry.Type))
-	}
+	options := startOptions(WorkflowID(entry.Source, entry.ID), []Entry{entry}, digest)
+	var run client.WorkflowRun
+	return run, untilThere(ctx, func() (err error) {
+		run, err = c.temporal.ExecuteWorkflow(ctx, options, DeliverWorkflow, input)
+		return err
+	})
+}
+
+// startOptions are those of a Deliver workflow. The digest is that of a single result.
+func startOptions(id string, entries []Entry, digest string) client.StartWorkflowOptions {
 	options := client.StartWorkflowOptions{
-		ID:                                       WorkflowID(entry.Source, entry.ID),
+		ID:                                       id,
 		TaskQueue:                                TaskQueue,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		EnableEagerStart:                         true,
-		Memo:                                     map[string]any{DigestMemo: digest},
-		TypedSearchAttributes:                    temporal.NewSearchAttributes(attributes...),
+		TypedSearchAttributes:                    searchAttributes(entries),
 	}
+	if digest != "" {
+		options.Memo = map[string]any{DigestMemo: digest}
+	}
+	return options
+}
+
+// searchAttributes are the source and the type of the results, if they all have the same.
+func searchAttributes(entries []Entry) temporal.SearchAttributes {
+	source, kind := entries[0].Source, entries[0].Type
+	for _, entry := range entries[1:] {
+		if entry.Source != source {
+			source = ""
+		}
+		if entry.Type != kind {
+			kind = ""
+		}
+	}
+	var attributes []temporal.SearchAttributeUpdate
+	if source != "" {
+		attributes = append(attributes, temporal.NewSearchAttributeKeyKeyword(SourceAttribute).ValueSet(source))
+	}
+	if kind != "" {
+		attributes = append(attributes, temporal.NewSearchAttributeKeyKeyword(TypeAttribute).ValueSet(kind))
+	}
+	return temporal.NewSearchAttributes(attributes...)
+}
+
+// untilThere tries again while Temporal is away, until ctx is over.
+func untilThere(ctx context.Context, try func() error) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		run, err := c.temporal.ExecuteWorkflow(ctx, options, DeliverWorkflow, converter.NewRawValue(input))
+		err := try()
 		if err == nil || !transient(err) || ctx.Err() != nil {
-			return run, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return err
 		case <-time.After(wait):
 		}
 	}

@@ -38,6 +38,9 @@ const examples = `  submit results.ndjson
   submit --wait results.ndjson          # until each result is delivered or parked
   submit --wait --json results.json | jq .receipt`
 
+// batchConcurrency is how many workflows are in flight at once where each carries several results.
+const batchConcurrency = 16
+
 // settings are the command's flags.
 type settings struct {
 	connection  consign.Options
@@ -48,6 +51,7 @@ type settings struct {
 	quiet       bool
 	strict      bool
 	concurrency int
+	batch       int
 	timeout     time.Duration
 }
 
@@ -80,7 +84,8 @@ func command(version string, connect dialer) *cobra.Command {
 	flags.BoolVar(&s.json, "json", false, "print one JSON object a result")
 	flags.BoolVar(&s.strict, "strict", false, "stop at the first value that cannot be submitted")
 	flags.BoolVar(&s.quiet, "quiet", false, "no progress bar, notices and summary; what goes wrong is said all the same")
-	flags.IntVar(&s.concurrency, "concurrency", 64, "submissions in flight at once")
+	flags.IntVar(&s.concurrency, "concurrency", 64, fmt.Sprintf("submissions in flight at once; with --batch, workflows (default %d)", batchConcurrency))
+	flags.IntVar(&s.batch, "batch", 1, "let up to this many results share a workflow, when more come than are taken at once: many times the speed, but what shared one is delivered again when it is submitted again")
 	flags.DurationVar(&s.timeout, "timeout", 0, "stop after this long, such as 10m (default: never)")
 	flags.StringVar(&s.connection.Address, "address", "", "host:port of Temporal (default: TEMPORAL_ADDRESS, temporal.toml, "+consign.DefaultAddress+")")
 	flags.StringVar(&s.connection.Namespace, "namespace", "", "namespace in Temporal (default: TEMPORAL_NAMESPACE, temporal.toml, default)")
@@ -93,6 +98,8 @@ func (s settings) check() error {
 	switch {
 	case s.concurrency < 1:
 		return fmt.Errorf("--concurrency %d: at least 1", s.concurrency)
+	case s.batch < 1 || s.batch > consign.MaxConsignmentResults:
+		return fmt.Errorf("--batch %d: at least 1, at most %d", s.batch, consign.MaxConsignmentResults)
 	case s.timeout < 0:
 		return fmt.Errorf("--timeout %s: a positive duration, such as 10m", s.timeout)
 	case s.ackURL != "":
@@ -121,6 +128,16 @@ func (s settings) run(cmd *cobra.Command, files []string, connect dialer) error 
 	if err != nil {
 		return err
 	}
+	concurrency := s.concurrency
+	if direct, ok := client.(temporal); ok && s.batch > 1 {
+		if !cmd.Flags().Changed("concurrency") {
+			concurrency = batchConcurrency
+		}
+		if client, err = openStream(direct, s.batch, concurrency); err != nil {
+			return err
+		}
+		concurrency *= 2 * s.batch // as many again wait, from which the next consignments are made
+	}
 	defer client.Close()
 
 	if s.timeout > 0 {
@@ -135,7 +152,7 @@ func (s settings) run(cmd *cobra.Command, files []string, connect dialer) error 
 		p.showProgress(size)
 	}
 	r := run{
-		envelope: s.envelope, client: client, concurrency: s.concurrency, wait: s.wait, strict: s.strict,
+		envelope: s.envelope, client: client, concurrency: concurrency, wait: s.wait, strict: s.strict,
 		print: p, tally: &tally{ids: true},
 	}
 	if s.ackURL != "" {

@@ -1,0 +1,190 @@
+package consign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+)
+
+// batchPrefix begins the ids of workflows that carry several results.
+const batchPrefix = deliveryPrefix + "batch/"
+
+// consigned is a consignment whose workflow runs.
+type consigned struct {
+	*Handle
+	items []*item
+	// looked is when the follower asked for it last.
+	looked time.Time
+}
+
+// carry takes a consignment through its first attempts, and then the next, until nothing waits.
+func (s *Submitter) carry(items []*item) {
+	for items != nil {
+		s.consign(items)
+		s.change(func() {
+			if items = s.next(); items == nil {
+				s.inFlight--
+			}
+		})
+	}
+}
+
+// next takes what goes into the next consignment. It needs mu.
+func (s *Submitter) next() []*item {
+	return s.waiting.next(s.options.BatchMax, s.options.BatchBytes)
+}
+
+// consign starts the workflow and waits until its first attempts are over.
+func (s *Submitter) consign(items []*item) {
+	entries := make([]Entry, len(items))
+	for n, i := range items {
+		entries[n] = i.entry
+	}
+	c := &consigned{items: items}
+	first, err := s.start(c, entries)
+	switch {
+	case err != nil:
+		return // and its items know
+	case first.Committed:
+		s.settle(c, *first.Receipt, nil)
+	default:
+		s.change(func() { s.followed[c.workflowID+c.runID] = c })
+	}
+}
+
+// start starts the workflow of a consignment, tells its items, and returns what became of the first
+// attempts. An error is for what is not stored.
+func (s *Submitter) start(c *consigned, entries []Entry) (FirstAttempts, error) {
+	id, digest := batchPrefix+uuid.NewString(), ""
+	if len(entries) == 1 {
+		id, digest = WorkflowID(entries[0].Source, entries[0].ID), Digest(entries[0].Data)
+	}
+	options := startOptions(id, entries, digest)
+	if len(entries) > 1 {
+		options.StaticSummary = fmt.Sprintf("%d results", len(entries))
+	}
+	input, err := encodeConsignment(entries)
+	if err != nil {
+		s.refuse(c.items, err)
+		return FirstAttempts{}, err
+	}
+	if s.client.owned {
+		run, first, err := s.client.startAndTry(s.ctx, options, input)
+		if err == nil {
+			c.Handle = &Handle{client: s.client, id: entries[0].ID, workflowID: id, runID: run}
+			s.stored(c)
+			return first, nil
+		}
+		// Whatever it was, the plain way tells it apart.
+	}
+	var run client.WorkflowRun
+	err = untilThere(s.ctx, func() (err error) {
+		run, err = s.client.temporal.ExecuteWorkflow(s.ctx, options, DeliverWorkflow, input)
+		return err
+	})
+	taken, there := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
+	switch {
+	case err == nil:
+		c.Handle = &Handle{client: s.client, id: entries[0].ID, workflowID: id, runID: run.GetRunID()}
+	case there && digest == "":
+		// Nobody else makes this id: the answer to an earlier try was lost.
+		c.Handle = &Handle{client: s.client, workflowID: id, runID: taken.RunId}
+	case there:
+		if c.Handle, err = s.client.attach(s.ctx, entries[0], digest, taken.RunId); err != nil {
+			s.refuse(c.items, err)
+			return FirstAttempts{}, err
+		}
+	default:
+		err = submitError(entries[0].Result, err)
+		s.refuse(c.items, err)
+		return FirstAttempts{}, err
+	}
+	s.stored(c)
+	return s.firstAttempts(c), nil
+}
+
+// promptly is how long the end of a workflow is waited for before it is asked about first attempts,
+// which costs another call: ten times what a workflow takes whose sinks are well.
+const promptly = 100 * time.Millisecond
+
+func (s *Submitter) firstAttempts(c *consigned) FirstAttempts {
+	if receipt, err := c.poll(s.ctx, promptly); err == nil {
+		return FirstAttempts{Committed: true, Receipt: &receipt}
+	}
+	var first FirstAttempts
+	err := untilThere(s.ctx, func() (err error) {
+		first, err = c.FirstAttempts(s.ctx)
+		return err
+	})
+	if err != nil {
+		return FirstAttempts{} // the follower finds out
+	}
+	return first
+}
+
+// startPatience bounds the one call for start and first attempts. Inline attempts are over within 2 s; beyond
+// that no worker may be there, and the start has to be told from the attempts.
+const startPatience = 5 * time.Second
+
+// startAndTry starts a workflow and waits for its first attempts in one call.
+func (c *Client) startAndTry(ctx context.Context, options client.StartWorkflowOptions, input any) (runID string, first FirstAttempts, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	options.EnableEagerStart = false // which Temporal does not do together with an update
+	start := c.temporal.NewWithStartWorkflowOperation(options, DeliverWorkflow, input)
+	update, err := c.temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: start,
+		UpdateOptions: client.UpdateWorkflowOptions{
+			UpdateName:   FirstAttemptsUpdate,
+			Args:         []any{FirstAttemptsRequest{}},
+			WaitForStage: client.WorkflowUpdateStageCompleted,
+		},
+	})
+	if err != nil {
+		return "", first, err
+	}
+	run, err := start.Get(ctx)
+	if err != nil {
+		return "", first, err
+	}
+	if err := update.Get(ctx, &first); err != nil {
+		return "", first, err
+	}
+	return run.GetRunID(), first, first.check()
+}
+
+// stored tells items that they are in Temporal.
+func (s *Submitter) stored(c *consigned) {
+	for _, i := range c.items {
+		i.stored(Stored{WorkflowID: c.workflowID, RunID: c.runID, Duplicate: c.duplicate}, nil)
+	}
+	s.change(func() { s.unstored -= len(c.items) })
+}
+
+// refuse tells items that they are not known to be in Temporal.
+func (s *Submitter) refuse(items []*item, err error) {
+	for _, i := range items {
+		i.stored(Stored{}, err)
+	}
+	s.change(func() {
+		s.unstored -= len(items)
+		s.open -= len(items)
+	})
+}
+
+// settle tells items that they are committed, or why that will not be known.
+func (s *Submitter) settle(c *consigned, receipt Receipt, err error) {
+	for n, i := range c.items {
+		if err != nil {
+			i.committed(Receipt{}, err)
+			continue
+		}
+		i.committed(receipt.Of(n), nil)
+	}
+	s.change(func() { s.open -= len(c.items) })
+}

@@ -1,0 +1,91 @@
+package submit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/consign-dev/consign"
+)
+
+const (
+	// streamPatience bounds one submission to a stream, which waits for a Temporal that is away without end.
+	streamPatience = 70 * time.Second
+	// closePatience bounds the end of a stream. All that it took is stored by then, or nobody waits for it.
+	closePatience = 5 * time.Second
+)
+
+// stream submits results in consignments of several.
+type stream struct {
+	client temporal
+	*consign.Submitter
+}
+
+// openStream makes one of up to batch results a consignment, and that many in flight.
+func openStream(client temporal, batch, consignments int) (*stream, error) {
+	s, err := client.NewSubmitter(consign.SubmitterOptions{BatchMax: batch, MaxInFlight: consignments})
+	return &stream{client, s}, err
+}
+
+func (s *stream) Submit(ctx context.Context, r consign.Result, options ...consign.SubmitOption) (handle, error) {
+	bounded, cancel := context.WithTimeout(ctx, streamPatience)
+	defer cancel()
+	entry := consign.Entry{}
+	for _, option := range options {
+		option(&entry)
+	}
+	stored := make(chan error, 1)
+	h := &streamed{committed: make(chan struct{})}
+	err := s.Submitter.Submit(bounded, consign.Submission{
+		Result: r, Ack: entry.Ack,
+		Stored: func(where consign.Stored, err error) {
+			h.where = where
+			stored <- err
+		},
+		Committed: func(receipt consign.Receipt, err error) {
+			h.receipt, h.err = receipt, err
+			close(h.committed)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case err := <-stored:
+		if err != nil {
+			return nil, err
+		}
+		return h, nil
+	case <-bounded.Done():
+		return nil, fmt.Errorf("%w: submitting %s/%s: it may be there or not: submit it again with the same id", consign.ErrUnreachable, r.Source, r.ID)
+	}
+}
+
+// Close lets go of what waits, and of Temporal.
+func (s *stream) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	_ = s.Submitter.Close(ctx) // what it did not store has been reported
+	s.client.Close()
+}
+
+// streamed is a result that a stream has stored.
+type streamed struct {
+	where     consign.Stored
+	committed chan struct{} // closed when what follows is set
+	receipt   consign.Receipt
+	err       error
+}
+
+func (h *streamed) ID() string         { return h.where.ID }
+func (h *streamed) WorkflowID() string { return h.where.WorkflowID }
+func (h *streamed) Duplicate() bool    { return h.where.Duplicate }
+
+func (h *streamed) Wait(ctx context.Context) (consign.Receipt, error) {
+	select {
+	case <-h.committed:
+		return h.receipt, h.err
+	case <-ctx.Done():
+		return consign.Receipt{}, ctx.Err()
+	}
+}
