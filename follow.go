@@ -112,9 +112,11 @@ func (s *Submitter) listClosed(since time.Time) time.Time {
 				s.collect(c)
 			}
 		}
-		if request.NextPageToken = page.GetNextPageToken(); len(request.NextPageToken) == 0 {
+		more := page.GetNextPageToken()
+		if len(more) == 0 {
 			break
 		}
+		request.NextPageToken = more
 	}
 	return newest
 }

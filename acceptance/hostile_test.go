@@ -123,6 +123,7 @@ func garbage() map[string]converter.RawValue {
 		"protobuf":         raw("binary/protobuf", "\x0a\x01"),
 		"encrypted":        raw("binary/encrypted", "\x01\x02\x03"),
 		"no encoding":      converter.NewRawValue(&commonpb.Payload{Data: []byte(`{}`)}),
+		"compressed":       raw("binary/zstd", "\x28\xb5\x2f\xfd and no more"),
 		"odd encoding":     raw("\xff\x00", `{}`),
 	}
 }

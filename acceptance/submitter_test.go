@@ -115,10 +115,10 @@ func (s *stage) workflows() []string {
 
 func (s *stage) remote() *consign.Client {
 	s.Helper()
-	client, err := consign.Dial(s.ctx, consign.Options{Address: server.Address(), Namespace: s.namespace})
+	dialled, err := consign.Dial(s.ctx, consign.Options{Address: server.Address(), Namespace: s.namespace})
 	require.NoError(s, err)
-	s.Cleanup(client.Close)
-	return client
+	s.Cleanup(dialled.Close)
+	return dialled
 }
 
 const twoSinks = `sinks: {one: {script: {}}, two: {script: {}}}`
@@ -126,8 +126,8 @@ const twoSinks = `sinks: {one: {script: {}}, two: {script: {}}}`
 func TestSubmitter_BatchMaxOne_GivesEachResultAWorkflow(t *testing.T) {
 	t.Parallel()
 	s := perform(t, twoSinks)
-	for _, client := range []*consign.Client{s.client, s.remote()} {
-		stream := newStream(t, client, consign.SubmitterOptions{MaxInFlight: 8})
+	for _, from := range []*consign.Client{s.client, s.remote()} {
+		stream := newStream(t, from, consign.SubmitterOptions{MaxInFlight: 8})
 		stream.submit(s.ctx, 1, 50) // again the second time
 		require.NoError(t, stream.Flush(s.ctx))
 		stream.requireCommitted(s.ctx, 50)
@@ -143,11 +143,11 @@ func TestSubmitter_Flooded_CoalescesAndTellsOfEachResult(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := perform(t, twoSinks)
-			client := s.client
+			from := s.client
 			if remote {
-				client = s.remote()
+				from = s.remote()
 			}
-			stream := newStream(t, client, consign.SubmitterOptions{MaxInFlight: 2, BatchMax: 64})
+			stream := newStream(t, from, consign.SubmitterOptions{MaxInFlight: 2, BatchMax: 64})
 			stream.submit(s.ctx, 1, 1000)
 			stream.requireCommitted(s.ctx, 1000)
 			s.requireTook("one", 1000)
@@ -224,8 +224,8 @@ func TestSubmitter_SameResultTwice_NeverSharesAWorkflow(t *testing.T) {
 func TestSubmitter_WhatCannotBe_IsSaidAtOnceOrByStored(t *testing.T) {
 	t.Parallel()
 	s := perform(t, twoSinks)
-	for _, client := range []*consign.Client{s.client, s.remote()} {
-		stream := newStream(t, client, consign.SubmitterOptions{})
+	for _, from := range []*consign.Client{s.client, s.remote()} {
+		stream := newStream(t, from, consign.SubmitterOptions{})
 		require.ErrorIs(t, stream.try(s.ctx, "bad", "{"), consign.ErrInvalid)
 		require.ErrorIs(t, stream.try(s.ctx, "large", `"`+strings.Repeat("x", consign.MaxConsignmentBytes)+`"`), consign.ErrTooLarge)
 		require.NoError(t, stream.try(s.ctx, "taken", `1`))
@@ -249,11 +249,11 @@ func TestSubmitter_WithoutAWorker_StoresAndDeliversOnceThereIsOne(t *testing.T) 
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
-			client := s.client
+			from := s.client
 			if remote {
-				client = s.remote()
+				from = s.remote()
 			}
-			stream := newStream(t, client, consign.SubmitterOptions{MaxInFlight: 2, BatchMax: 8})
+			stream := newStream(t, from, consign.SubmitterOptions{MaxInFlight: 2, BatchMax: 8})
 			stream.submit(s.ctx, 1, 2)
 			require.NoError(t, stream.Flush(s.ctx))
 			require.Len(t, stream.stored, 2)
