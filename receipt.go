@@ -113,6 +113,14 @@ func (r Receipt) check() error {
 // Of is the receipt of one result of the consignment alone, as its ack carries it.
 func (r Receipt) Of(index int) Receipt {
 	one := Receipt{Results: 1, Legs: []LegReceipt{}, Ack: r.Ack}
+	for _, e := range r.AckErrors {
+		if e.Index == index {
+			one.AckErrors = append(one.AckErrors, AckError{Cause: e.Cause})
+		}
+	}
+	if one.Ack == AckFailed && len(one.AckErrors) == 0 {
+		one.Ack = AckSent // it was another's that failed
+	}
 	for _, leg := range r.Legs {
 		if leg.skips(index) {
 			continue
