@@ -161,6 +161,7 @@ func (c *Client) startAndTry(ctx context.Context, options client.StartWorkflowOp
 // stored tells items that they are in Temporal.
 func (s *Submitter) stored(c *consigned) {
 	for _, i := range c.items {
+		i.entry.Data = nil // a dead sink keeps a hundred thousand open
 		i.stored(Stored{WorkflowID: c.workflowID, RunID: c.runID, Duplicate: c.duplicate}, nil)
 	}
 	s.change(func() { s.unstored -= len(c.items) })
