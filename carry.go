@@ -22,6 +22,9 @@ type consigned struct {
 	looked time.Time
 }
 
+// key is that of the run, which a result that is submitted again has in common with the first.
+func (c *consigned) key() string { return c.workflowID + c.runID }
+
 // carry takes a consignment through its first attempts, and then the next, until nothing waits.
 func (s *Submitter) carry(items []*item) {
 	for items != nil {
@@ -53,7 +56,7 @@ func (s *Submitter) consign(items []*item) {
 	case first.Committed:
 		s.settle(c, *first.Receipt, nil)
 	default:
-		s.change(func() { s.followed[c.workflowID+c.runID] = c })
+		s.change(func() { s.followed[c.key()] = append(s.followed[c.key()], c) })
 	}
 }
 

@@ -39,7 +39,7 @@ func (s *Submitter) follow() {
 		case <-tick.C:
 		}
 		s.mu.Lock()
-		open := slices.Collect(maps.Values(s.followed))
+		open := slices.Concat(slices.Collect(maps.Values(s.followed))...)
 		s.mu.Unlock()
 		slices.SortFunc(open, func(a, b *consigned) int { return a.looked.Compare(b.looked) })
 		for _, c := range open[:min(len(open), lookDirectly)] {
@@ -85,7 +85,13 @@ func (s *Submitter) collect(c *consigned) {
 
 // over settles a consignment, which is followed no more.
 func (s *Submitter) over(c *consigned, receipt Receipt, err error) {
-	s.change(func() { delete(s.followed, c.workflowID+c.runID) })
+	s.change(func() {
+		left := slices.DeleteFunc(s.followed[c.key()], func(other *consigned) bool { return other == c })
+		s.followed[c.key()] = left
+		if len(left) == 0 {
+			delete(s.followed, c.key())
+		}
+	})
 	s.settle(c, receipt, err)
 }
 
@@ -106,9 +112,9 @@ func (s *Submitter) listClosed(since time.Time) time.Time {
 				newest = at
 			}
 			s.mu.Lock()
-			c := s.followed[found.GetExecution().GetWorkflowId()+found.GetExecution().GetRunId()]
+			closed := slices.Clone(s.followed[found.GetExecution().GetWorkflowId()+found.GetExecution().GetRunId()])
 			s.mu.Unlock()
-			if c != nil {
+			for _, c := range closed {
 				s.collect(c)
 			}
 		}

@@ -62,10 +62,10 @@ type Submitter struct {
 	mu       sync.Mutex
 	changed  *sync.Cond // with mu: whatever is below may have changed
 	waiting  queue
-	inFlight int // consignments
-	unstored int // results
-	open     int // results
-	followed map[string]*consigned
+	inFlight int                     // consignments
+	unstored int                     // results
+	open     int                     // results
+	followed map[string][]*consigned // by run
 	closed   bool
 }
 
@@ -80,7 +80,7 @@ func (c *Client) NewSubmitter(o SubmitterOptions) (*Submitter, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	s := &Submitter{client: c, options: o, followed: map[string]*consigned{}}
+	s := &Submitter{client: c, options: o, followed: map[string][]*consigned{}}
 	s.changed = sync.NewCond(&s.mu)
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.work.Go(s.follow)

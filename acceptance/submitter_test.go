@@ -295,3 +295,26 @@ func TestSubmitter_AWorkflowThatIsTerminated_IsToldOf(t *testing.T) {
 	require.NoError(t, stream.Wait(s.ctx))
 	require.ErrorIs(t, stream.committed["1"], consign.ErrAbandoned)
 }
+
+func TestSubmitter_SameResultTwiceWhileItIsOpen_TellsBothOfTheCommit(t *testing.T) {
+	t.Parallel()
+	s := perform(t, `sinks: {one: {script: {}, retry: {max: 1000, backoff: 100ms, max_backoff: 1s}, circuit: {failures: -1}}}`)
+	s.sinks["one"].answers(func(int, sinks.Delivery) error { return errors.New("dead") })
+	stream := newStream(t, s.client, consign.SubmitterOptions{MaxInFlight: 1})
+	told := make(chan bool, 3)
+	for _, id := range []string{"1", "1", "2"} {
+		require.NoError(t, stream.Submit(s.ctx, consign.Submission{
+			Result:    consign.Result{Source: "stream", ID: id, Data: json.RawMessage("1")},
+			Committed: func(r consign.Receipt, err error) { told <- err == nil && r.Delivered() },
+		}))
+	}
+	require.NoError(t, stream.Flush(s.ctx)) // the last one had to wait until those before it had been tried
+	s.sinks["one"].answers(nil)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	defer cancel()
+	require.NoError(t, stream.Wait(ctx))
+	require.Len(t, told, cap(told))
+	for range cap(told) {
+		require.True(t, <-told)
+	}
+}
