@@ -76,7 +76,9 @@ func (s *Submitter) start(c *consigned, entries []Entry) (FirstAttempts, error) 
 		s.refuse(c.items, err)
 		return FirstAttempts{}, err
 	}
-	if s.client.owned {
+	unsure := false // whether the one call has started it
+	// If no worker is there, a single result's own start would look like an earlier one, which has to be told of the ack.
+	if s.client.owned && (len(entries) > 1 || entries[0].Ack == nil) {
 		run, first, err := s.client.startAndTry(s.ctx, options, input)
 		if err == nil {
 			c.Handle = &Handle{client: s.client, id: entries[0].ID, workflowID: id, runID: run}
@@ -84,6 +86,8 @@ func (s *Submitter) start(c *consigned, entries []Entry) (FirstAttempts, error) 
 			return first, nil
 		}
 		// Whatever it was, the plain way tells it apart.
+		_, before := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
+		unsure = !before
 	}
 	var run client.WorkflowRun
 	err = untilThere(s.ctx, func() (err error) {
@@ -102,26 +106,29 @@ func (s *Submitter) start(c *consigned, entries []Entry) (FirstAttempts, error) 
 			s.refuse(c.items, err)
 			return FirstAttempts{}, err
 		}
+		c.duplicate = !unsure
 	default:
 		err = submitError(entries[0].Result, err)
 		s.refuse(c.items, err)
 		return FirstAttempts{}, err
 	}
 	s.stored(c)
-	return s.firstAttempts(c), nil
+	return c.firstAttempts(s.ctx), nil
 }
 
 // promptly is how long the end of a workflow is waited for before it is asked about first attempts,
 // which costs another call: ten times what a workflow takes whose sinks are well.
 const promptly = 100 * time.Millisecond
 
-func (s *Submitter) firstAttempts(c *consigned) FirstAttempts {
-	if receipt, err := c.poll(s.ctx, promptly); err == nil {
+func (c *consigned) firstAttempts(ctx context.Context) FirstAttempts {
+	if receipt, err := c.poll(ctx, promptly); err == nil {
 		return FirstAttempts{Committed: true, Receipt: &receipt}
 	}
+	ctx, cancel := context.WithTimeout(ctx, attemptsPatience)
+	defer cancel()
 	var first FirstAttempts
-	err := untilThere(s.ctx, func() (err error) {
-		first, err = c.FirstAttempts(s.ctx)
+	err := untilThere(ctx, func() (err error) {
+		first, err = c.FirstAttempts(ctx)
 		return err
 	})
 	if err != nil {
@@ -130,13 +137,13 @@ func (s *Submitter) firstAttempts(c *consigned) FirstAttempts {
 	return first
 }
 
-// startPatience bounds the one call for start and first attempts. Inline attempts are over within 2 s; beyond
+// attemptsPatience bounds a call that waits for first attempts. Inline attempts are over within 2 s; beyond
 // that no worker may be there, and the start has to be told from the attempts.
-const startPatience = 5 * time.Second
+const attemptsPatience = 5 * time.Second
 
 // startAndTry starts a workflow and waits for its first attempts in one call.
 func (c *Client) startAndTry(ctx context.Context, options client.StartWorkflowOptions, input any) (runID string, first FirstAttempts, err error) {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	ctx, cancel := context.WithTimeout(ctx, attemptsPatience)
 	defer cancel()
 	options.EnableEagerStart = false // which Temporal does not do together with an update
 	start := c.temporal.NewWithStartWorkflowOperation(options, DeliverWorkflow, input)

@@ -9,7 +9,8 @@ import (
 // SubmitterOptions say how a [Submitter] keeps up with a stream. The zero value gives each result a
 // workflow of its own, as [Client.Submit] does.
 type SubmitterOptions struct {
-	// MaxInFlight bounds the consignments whose first attempts are not over. Default 64, or 16 where
+	// MaxInFlight bounds the consignments whose first attempts are not over. None counts for more than some
+	// 10 s, so that results are stored, if slowly, while no worker is there. Default 64, or 16 where
 	// BatchMax is above 1.
 	MaxInFlight int
 	// MaxOpen bounds the results that are not committed at every sink, which a dead sink makes many.

@@ -27,6 +27,8 @@ type stream struct {
 	stored    map[string]error
 	committed map[string]error
 	receipts  map[string]consign.Receipt
+	// duplicates counts what Temporal had before.
+	duplicates int
 }
 
 func newStream(t *testing.T, c *consign.Client, o consign.SubmitterOptions) *stream {
@@ -51,6 +53,9 @@ func (s *stream) try(ctx context.Context, id, data string) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.stored[id] = err
+			if where.Duplicate {
+				s.duplicates++
+			}
 		},
 		Committed: func(receipt consign.Receipt, err error) {
 			s.mu.Lock()
@@ -126,11 +131,12 @@ const twoSinks = `sinks: {one: {script: {}}, two: {script: {}}}`
 func TestSubmitter_BatchMaxOne_GivesEachResultAWorkflow(t *testing.T) {
 	t.Parallel()
 	s := perform(t, twoSinks)
-	for _, from := range []*consign.Client{s.client, s.remote()} {
+	for again, from := range []*consign.Client{s.client, s.remote()} {
 		stream := newStream(t, from, consign.SubmitterOptions{MaxInFlight: 8})
 		stream.submit(s.ctx, 1, 50) // again the second time
 		require.NoError(t, stream.Flush(s.ctx))
 		stream.requireCommitted(s.ctx, 50)
+		require.Equal(t, 50*again, stream.duplicates)
 	}
 	s.requireTook("one", 50)
 	s.requireTook("two", 50)
@@ -316,5 +322,35 @@ func TestSubmitter_SameResultTwiceWhileItIsOpen_TellsBothOfTheCommit(t *testing.
 	require.Len(t, told, cap(told))
 	for range cap(told) {
 		require.True(t, <-told)
+	}
+}
+
+func TestSubmitter_WithoutAWorker_StoresMoreThanIsInFlight(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	ctx, cancel := context.WithTimeout(s.ctx, 2*time.Minute)
+	defer cancel()
+	told := make(chan consign.Stored, 20)
+	var streams []*stream
+	for _, from := range []*consign.Client{s.client, s.remote()} {
+		for _, ack := range []*consign.AckTarget{nil, {Signal: &consign.SignalTarget{WorkflowID: "nobody"}}} {
+			stream := newStream(t, from, consign.SubmitterOptions{MaxInFlight: 2})
+			streams = append(streams, stream)
+			for range 5 {
+				require.NoError(t, stream.Submit(s.ctx, consign.Submission{
+					Result: consign.Result{Source: "stream", Data: json.RawMessage("1")}, Ack: ack,
+					Stored: func(where consign.Stored, err error) {
+						require.NoError(t, err)
+						told <- where
+					},
+				}))
+			}
+		}
+	}
+	for n, stream := range streams {
+		require.NoError(t, stream.Flush(ctx), n)
+	}
+	for range cap(told) {
+		require.False(t, (<-told).Duplicate)
 	}
 }
