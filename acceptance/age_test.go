@@ -12,7 +12,7 @@ import (
 func TestMaxAge_OfASinkThatFails_OrThatNobodyServes_ParksAsExpired_AndAReplayCountsAnew(t *testing.T) {
 	t.Parallel()
 	s := perform(t, `
-defaults: {max_age: 2s, timeout: 100ms}
+defaults: {max_age: 10s, timeout: 100ms}
 sinks:
   down: {script: {}, retry: {max: 100, backoff: 300ms, max_backoff: 300ms}, circuit: {failures: -1}}
   nobody: {external: {}, retry: {max: 3}}
@@ -20,10 +20,8 @@ sinks:
 `)
 	s.sinks["down"].answers(never)
 	s.sinks["scheduled"].answers(never)
-	began := time.Now()
 	handle := s.submit("a", `{}`)
 	receipt := s.wait(handle)
-	require.Less(t, time.Since(began), time.Minute)
 	for _, leg := range receipt.Legs {
 		require.Equal(t, consign.Parked, leg.Outcome)
 		record := s.record(leg.DeadLetter)
@@ -33,7 +31,7 @@ sinks:
 	}
 	down, nobody, scheduled := receipt.Legs[0], receipt.Legs[1], receipt.Legs[2]
 	require.Greater(t, down.Attempts, 2)
-	require.Contains(t, down.Cause, "within its max_age of 2s, or not before the next attempt; the last one: ")
+	require.Contains(t, down.Cause, "within its max_age of 10s, or not before the next attempt; the last one: ")
 	require.Zero(t, nobody.Attempts)
 	require.Equal(t, 3, scheduled.Attempts, "the last wait would be too long")
 	tries := s.sinks["scheduled"].tries()

@@ -13,6 +13,7 @@ import (
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 	"golang.org/x/sync/errgroup"
@@ -213,8 +214,12 @@ func several(n int, ack *consign.AckTarget) []consign.Entry {
 // record asks a dead letter for its record.
 func (s *stage) record(id string) consign.Record {
 	s.Helper()
-	answer, err := s.temporal.QueryWorkflow(s.ctx, id, "", consign.RecordQuery)
-	require.NoError(s, err)
+	var answer converter.EncodedValue
+	s.eventually(func() (answered bool) { // a busy worker lets the SDK's 10 s pass
+		var err error
+		answer, err = s.temporal.QueryWorkflow(s.ctx, id, "", consign.RecordQuery)
+		return err == nil
+	}, "the record of "+id)
 	var record consign.Record
 	require.NoError(s, answer.Get(&record))
 	return record
