@@ -2,6 +2,7 @@ package submit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,16 +20,21 @@ const (
 type stream struct {
 	client temporal
 	*consign.Submitter
+
+	patience time.Duration
 }
 
 // openStream makes one of up to batch results a consignment, and that many in flight.
 func openStream(client temporal, batch, consignments int) (*stream, error) {
-	s, err := client.NewSubmitter(consign.SubmitterOptions{BatchMax: batch, MaxInFlight: consignments})
-	return &stream{client, s}, err
+	s, err := client.NewSubmitter(consign.SubmitterOptions{
+		BatchMax: batch, MaxInFlight: consignments,
+		MaxOpen: 1 << 30, // what is in Temporal is this command's business only if it waits, and then it bounds that
+	})
+	return &stream{client, s, streamPatience}, err
 }
 
 func (s *stream) Submit(ctx context.Context, r consign.Result, options ...consign.SubmitOption) (handle, error) {
-	bounded, cancel := context.WithTimeout(ctx, streamPatience)
+	bounded, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	entry := consign.Entry{}
 	for _, option := range options {
@@ -47,18 +53,20 @@ func (s *stream) Submit(ctx context.Context, r consign.Result, options ...consig
 			close(h.committed)
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case err := <-stored:
-		if err != nil {
-			return nil, err
+	if err == nil {
+		select {
+		case err = <-stored:
+		case <-bounded.Done():
+			err = fmt.Errorf("submitting %s/%s: it may be there or not: submit it again with the same id: %w", r.Source, r.ID, bounded.Err())
 		}
-		return h, nil
-	case <-bounded.Done():
-		return nil, fmt.Errorf("%w: submitting %s/%s: it may be there or not: submit it again with the same id", consign.ErrUnreachable, r.Source, r.ID)
 	}
+	switch {
+	case err == nil:
+		return h, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%w: %w", consign.ErrUnreachable, err)
+	}
+	return nil, err
 }
 
 // Close lets go of what waits, and of Temporal.
