@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -139,6 +141,32 @@ func TestSubmit_Wait_AResultThatIsRetriedHoldsUpNoOther(t *testing.T) {
 	done := execute(t, f, in.String(), "--wait", "--concurrency", "2")
 	require.Equal(t, exit.OK, done.code, done.messages)
 	require.Len(t, done.lines(), maxWaits+101)
+}
+
+func TestSubmit_LargeValues_AreNotReadFarAheadOfWhatIsInFlight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var in strings.Builder
+		for n := range 100 {
+			fmt.Fprintf(&in, "{\"source\":\"s\",\"id\":\"%d\",\"data\":%q}\n", n, strings.Repeat("x", 1_000_000))
+		}
+		var held atomic.Int32
+		release := make(chan struct{})
+		f := &fake{onSubmit: func(consign.Entry) {
+			held.Add(1)
+			<-release
+		}}
+		go func() {
+			synctest.Wait()
+			if n := held.Load(); n*1_000_000 > maxHeld {
+				t.Errorf("%d MB are held", n)
+			}
+			close(release)
+		}()
+		done := execute(t, f, in.String(), "--concurrency", "1000")
+		require.Zero(t, done.code, done.messages)
+		require.Len(t, f.entries, 100)
+	})
 }
 
 func TestSubmit_Timeout_LeavesWhatIsSafe(t *testing.T) {

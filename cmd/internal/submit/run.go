@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/consign-dev/consign"
 )
 
@@ -15,6 +17,8 @@ const (
 	// maxOpen is how many submitted results may wait for their turn to be waited for. Beyond it,
 	// submitting pauses, so that memory stays bounded.
 	maxOpen = 100_000
+	// maxHeld bounds the data of what is in flight, in bytes.
+	maxHeld = 64 * consign.MaxConsignmentBytes
 )
 
 // Reasons to stop before the end of the input.
@@ -62,21 +66,21 @@ func (r *run) do(ctx context.Context, in input) error {
 		follow, finish = r.follower(ctx)
 	}
 	var inFlight sync.WaitGroup
-	slots := make(chan struct{}, r.concurrency)
+	slots, held := semaphore.NewWeighted(int64(r.concurrency)), semaphore.NewWeighted(maxHeld)
 	for it := range until(reading, items, r.tally.complete) {
 		r.tally.passed(it.place)
 		result, ok := r.prepare(it)
 		if !ok {
 			continue
 		}
-		select {
-		case slots <- struct{}{}:
-		case <-reading.Done():
+		size := min(int64(len(result.Data)), maxHeld)
+		if held.Acquire(reading, size) != nil || slots.Acquire(reading, 1) != nil {
 			r.tally.left(it.place)
 			continue
 		}
 		inFlight.Go(func() {
-			defer func() { <-slots }()
+			defer held.Release(size)
+			defer slots.Release(1)
 			if s, ok := r.submit(ctx, it.place, result); ok {
 				follow(s)
 			}
