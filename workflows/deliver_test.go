@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 // milliseconds. What a real server does is tested in package acceptance.
 type world struct {
 	*testsuite.TestWorkflowEnvironment
+	mu       sync.Mutex // held while an activity runs: there is one at a time
 	legs     []activities.Leg
 	deliver  func(ctx context.Context, in activities.DeliverInput) (activities.Outcome, error)
 	parked   []consign.Record
@@ -42,10 +44,14 @@ func newWorld(t *testing.T, legs ...activities.Leg) *world {
 		return activities.Route{Legs: w.legs, AckPolicy: activities.Policy{Timeout: 1000, RetryMax: 3, Backoff: 1000, MaxBackoff: 4000}}, nil
 	})
 	register(consign.DeliverActivity, func(ctx context.Context, in activities.DeliverInput) (activities.Outcome, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.at = append(w.at, w.Now())
 		return w.deliver(ctx, in)
 	})
 	register(consign.ParkActivity, func(_ context.Context, in activities.ParkInput) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if w.parkings > 0 {
 			w.parkings--
 			return errors.New("temporal is away")
@@ -54,6 +60,8 @@ func newWorld(t *testing.T, legs ...activities.Leg) *world {
 		return nil
 	})
 	register(consign.AckActivity, func(_ context.Context, in consign.AckInput) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if w.ack != nil {
 			if err := w.ack(); err != nil {
 				return err

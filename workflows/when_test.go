@@ -3,7 +3,6 @@ package workflows_test
 import (
 	"context"
 	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,14 +57,9 @@ func TestDeliver_ResultThatALimitedSinkCannotTellOf_IsParkedOnly_AndAckedWhenThe
 	limited.Undecided = []activities.Undecided{{Results: []int{1}, Cause: "when: no such key: n"}}
 	slow.Sink, slow.Policy.Inline = "slow", false
 	w := newWorld(t, limited, slow)
-	var (
-		mu   sync.Mutex
-		got  []string
-		done bool // of the slow sink
-	)
+	var got []string
+	done := false // the slow sink
 	w.deliver = func(_ context.Context, in activities.DeliverInput) (activities.Outcome, error) {
-		mu.Lock()
-		defer mu.Unlock()
 		if in.Sink == "slow" {
 			if len(got) < 2 || len(w.parked) < 1 {
 				return activities.Outcome{Skipped: "not yet"}, nil
@@ -81,8 +75,6 @@ func TestDeliver_ResultThatALimitedSinkCannotTellOf_IsParkedOnly_AndAckedWhenThe
 		in.Results[i].Ack = &consign.AckTarget{HTTP: &consign.HTTPTarget{URL: "http://127.0.0.1/"}}
 	}
 	w.ack = func() error {
-		mu.Lock()
-		defer mu.Unlock()
 		require.True(t, done, "acked before every sink was done")
 		return nil
 	}
