@@ -91,6 +91,9 @@ func (e Entry) size() int {
 	return size
 }
 
+// maxTogether bounds the sum of [Result.Size], which is about what they take.
+const maxTogether = MaxConsignmentBytes + 1024
+
 // CheckResults says what is wrong with results that are delivered, or held, together, if anything.
 func CheckResults(results []Result) error {
 	if len(results) > MaxConsignmentResults {
@@ -109,7 +112,7 @@ func CheckResults(results []Result) error {
 		}
 		size += result.Size()
 	}
-	if size > MaxConsignmentBytes+1024 {
+	if size > maxTogether {
 		return fmt.Errorf("the results are %d bytes, at most %d can be delivered together", size, MaxConsignmentBytes)
 	}
 	return nil

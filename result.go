@@ -104,9 +104,13 @@ func (r Result) prepare() (Result, error) {
 	if err != nil {
 		return r, fmt.Errorf("%w: result %s/%s: %w", ErrInvalid, r.Source, r.ID, err)
 	}
-	if len(encoded) > MaxConsignmentBytes {
-		return r, fmt.Errorf("%w: result %s/%s is %d bytes, at most %d (1 MiB) can be delivered: store the bulk elsewhere and submit a reference to it",
-			ErrTooLarge, r.Source, r.ID, len(encoded), MaxConsignmentBytes)
+	size := len(encoded)
+	if r.Size() > maxTogether { // which the workflow would refuse
+		size = r.Size()
+	}
+	if size > MaxConsignmentBytes {
+		return r, fmt.Errorf("%w: result %s/%s is %d bytes, at most %d (1 MiB) can be delivered, where a byte of source, id, type or subject counts for six: store the bulk elsewhere and submit a reference to it",
+			ErrTooLarge, r.Source, r.ID, size, MaxConsignmentBytes)
 	}
 	return r, nil
 }
