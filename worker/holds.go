@@ -21,6 +21,8 @@ const (
 	holdsTimeout = time.Second
 	// carryTimeout bounds how long a pause under an earlier name may hold up the start of a worker.
 	carryTimeout = 5 * time.Second
+	// carryPace is the time from one look for the pause that was carried over to the next.
+	carryPace = 50 * time.Millisecond
 	// holdsAtOnce is how many sinks are read side by side.
 	holdsAtOnce = 8
 )
@@ -114,7 +116,9 @@ func (h *holds) carry(ctx context.Context, sink config.Sink) error {
 			err = consign.PauseSink(ctx, o.Temporal, o.Namespace, sink.Name, earlier.Reason, earlier.By)
 		}
 		for err == nil && !now.Paused { // until it shows, or the first look would take it for resumed
-			now, err = consign.HoldOf(ctx, o.Temporal, o.Namespace, sink.Name)
+			if now, err = consign.HoldOf(ctx, o.Temporal, o.Namespace, sink.Name); !now.Paused {
+				time.Sleep(carryPace)
+			}
 		}
 		return err
 	}
