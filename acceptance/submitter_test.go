@@ -89,16 +89,17 @@ func (s *stream) requireCommitted(ctx context.Context, results int) {
 	}
 }
 
-// requireTook checks that a sink has taken each result once, with its bytes.
+// requireTook checks that a sink has taken each result, with its bytes. On a busy machine it may have taken one
+// twice, under one delivery id.
 func (s *stage) requireTook(sink string, results int) {
 	s.Helper()
-	seen := map[string]bool{}
+	deliveries := map[string]bool{}
 	for _, d := range s.sinks[sink].took() {
-		require.False(s, seen[d.Result.ID], d.Result.ID)
-		seen[d.Result.ID] = true
 		require.Contains(s, string(d.Result.Data), `"text":"<xx`)
+		require.Equal(s, consign.DeliveryID(d.Result.Source, d.Result.ID, sink), d.ID)
+		deliveries[d.ID] = true
 	}
-	require.Len(s, seen, results)
+	require.Len(s, deliveries, results)
 }
 
 // workflows lists the ids of all Deliver workflows, once as many have closed as the listing says there are.
@@ -191,21 +192,21 @@ func TestSubmitter_ResultOfABatchThatIsParked_IsToldOfByItself(t *testing.T) {
 
 func TestSubmitter_DeadSink_HoldsUpNoOtherUntilTooMuchIsOpen_AndGoesOnWhenItHeals(t *testing.T) {
 	t.Parallel()
-	s := perform(t, `sinks: {one: {script: {}}, two: {script: {}, retry: {max: 1000, backoff: 100ms, max_backoff: 1s}, circuit: {failures: -1}}}`)
+	s := perform(t, `sinks: {one: {script: {}}, two: {script: {}, retry: {max: 1000, backoff: 1s, max_backoff: 5s}, circuit: {failures: -1}}}`)
 	s.sinks["two"].answers(func(int, sinks.Delivery) error { return errors.New("dead") })
-	const open = 100 // more than are asked for one by one
+	const open = 60 // more than are asked for one by one
 	stream := newStream(t, s.client, consign.SubmitterOptions{MaxInFlight: 4, MaxOpen: open})
 	stream.submit(s.ctx, 1, open)
 	require.NoError(t, stream.Flush(s.ctx))
-	s.eventually(func() bool { return len(s.sinks["one"].took()) == open }, "the other sink has all")
+	s.eventually(func() bool { return len(s.sinks["one"].took()) >= open }, "the other sink has all")
 	s.requireTook("one", open)
 	require.Empty(t, stream.committed)
 
 	pushed, cancel := context.WithTimeout(s.ctx, 300*time.Millisecond)
 	defer cancel()
-	err := stream.try(pushed, "101", "1")
+	err := stream.try(pushed, fmt.Sprint(open+1), "1")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "submitting stream/101: waiting for room")
+	require.ErrorContains(t, err, "submitting stream/61: waiting for room")
 
 	s.sinks["two"].answers(nil)
 	stream.submit(s.ctx, open+1, open+20)
