@@ -11,6 +11,7 @@ import (
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/cmd/internal/exit"
+	"github.com/consign-dev/consign/intake"
 )
 
 const long = `Submit hands results to Consign, which delivers each to every sink. When it says that a
@@ -44,7 +45,7 @@ const batchConcurrency = 16
 // settings are the command's flags.
 type settings struct {
 	connection  consign.Options
-	envelope    envelope
+	envelope    intake.Envelope
 	ackURL      string
 	wait        bool
 	json        bool
@@ -107,7 +108,7 @@ func (s settings) check() error {
 			return fmt.Errorf("--ack-url: %w", err)
 		}
 	}
-	return s.envelope.check()
+	return checkEnvelope(s.envelope)
 }
 
 func (s settings) run(cmd *cobra.Command, files []string, connect dialer) error {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/consign-dev/consign/intake"
 )
 
 // stdin is the name under which standard input is given and taken.
@@ -33,7 +35,7 @@ type input struct {
 // item is a value and its place. With a place of line 0, err is about the file.
 type item struct {
 	place
-	Value
+	intake.Value
 }
 
 // check finds files that cannot be read before anything is submitted, and says how many bytes there
@@ -95,19 +97,19 @@ func (in input) readFile(name string, send func(item) bool) bool {
 	if name != stdin {
 		file, err := os.Open(name)
 		if err != nil {
-			return send(item{place{file: name}, Value{Err: err}})
+			return send(item{place{file: name}, intake.Value{Err: err}})
 		}
 		defer file.Close()
 		from, called = file, name
 	}
-	reader := NewReader(counted{from, in.onRead})
+	reader := intake.NewReader(counted{from, in.onRead})
 	for {
 		value, err := reader.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return true
 		case err != nil:
-			return send(item{place{file: called}, Value{Err: fmt.Errorf("reading results: %w", err)}})
+			return send(item{place{file: called}, intake.Value{Err: fmt.Errorf("reading results: %w", err)}})
 		case !send(item{place{file: called, line: value.Line}, value}):
 			return false
 		}

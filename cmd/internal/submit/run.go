@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/intake"
 )
 
 const (
@@ -30,7 +31,7 @@ var (
 
 // run submits all values of an input.
 type run struct {
-	envelope envelope
+	envelope intake.Envelope
 	client   submitter
 	options  []consign.SubmitOption
 	// concurrency is how many submissions are in flight.
@@ -116,7 +117,7 @@ func until(ctx context.Context, items <-chan item, complete func()) func(yield f
 func (r *run) prepare(it item) (consign.Result, bool) {
 	result, err := consign.Result{}, it.Err
 	if err == nil {
-		result, err = r.envelope.read(it.Raw)
+		result, err = r.envelope.Read(it.Raw)
 	}
 	if err != nil {
 		r.refuse(it.place, err)

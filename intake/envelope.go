@@ -1,4 +1,4 @@
-package submit
+package intake
 
 import (
 	"encoding/json"
@@ -12,22 +12,25 @@ import (
 	"github.com/consign-dev/consign"
 )
 
-// envelope says how a result is made of a value.
-type envelope struct {
-	// bare has every value taken as data.
-	bare bool
-	// source and kind stand in for the source and type that a value does not bring.
-	source, kind string
-	// idField is the dotted path of the id inside the data. Empty: a fresh UUID.
-	idField string
+// Envelope says how a result is made of a value.
+type Envelope struct {
+	// Bare has every value taken as data.
+	Bare bool
+	// Source and Type stand in for those that a value does not bring.
+	Source, Type string
+	// IDField is the dotted path of the id inside the data. Empty: none is looked for.
+	IDField string
+	// Spell is how an option is written by those who read the errors, by its name as a flag: "source", "bare" or
+	// "id-field". Default: with two dashes before it.
+	Spell func(option string) string
 }
 
-// read makes a result of a value. Its data are bytes of the value, never decoded.
+// Read makes a result of a value. Its data are bytes of the value, never decoded.
 //
 // An envelope is an object with "data" and with "source" or "id", or a CloudEvent, which is told by
 // its "specversion". All else is bare data. An object that has an envelope's fields and others
 // beside them may be either, so it is refused: taken for an envelope it would lose the others.
-func (e envelope) read(value json.RawMessage) (consign.Result, error) {
+func (e Envelope) Read(value json.RawMessage) (consign.Result, error) {
 	r := consign.Result{Data: value}
 	if fields, err := e.fields(value); err != nil {
 		return r, err
@@ -37,27 +40,37 @@ func (e envelope) read(value json.RawMessage) (consign.Result, error) {
 		}
 	}
 	if r.Source == "" {
-		r.Source = e.source
+		r.Source = e.Source
 	}
 	if r.Source == "" {
-		return r, fmt.Errorf("%w: no source: give --source NAME, or submit an envelope {\"source\":…,\"id\":…,\"data\":…}", consign.ErrInvalid)
+		return r, fmt.Errorf("%w: no source: give %s, or submit an envelope {\"source\":…,\"id\":…,\"data\":…}", consign.ErrInvalid, e.spell("source"))
 	}
 	if r.Type == "" {
-		r.Type = e.kind
+		r.Type = e.Type
 	}
-	if r.ID == "" && e.idField != "" {
-		id, err := idAt(r.Data, e.idField)
+	if r.ID == "" && e.IDField != "" {
+		id, err := idAt(r.Data, e.IDField)
 		if err != nil {
-			return r, fmt.Errorf("%w: --id-field %s: %w", consign.ErrInvalid, e.idField, err)
+			return r, fmt.Errorf("%w: %s %s: %w", consign.ErrInvalid, e.spell("id-field"), e.IDField, err)
 		}
 		r.ID = id
 	}
 	return r, nil
 }
 
+func (e Envelope) spell(option string) string {
+	switch {
+	case e.Spell != nil:
+		return e.Spell(option)
+	case option == "source":
+		return "--source NAME"
+	}
+	return "--" + option
+}
+
 // fields of an envelope; nil if the value is bare data.
-func (e envelope) fields(value json.RawMessage) (map[string]json.RawMessage, error) {
-	if e.bare || len(value) == 0 || value[0] != '{' {
+func (e Envelope) fields(value json.RawMessage) (map[string]json.RawMessage, error) {
+	if e.Bare || len(value) == 0 || value[0] != '{' {
 		return nil, nil
 	}
 	// A map, as a struct would match names in any case.
@@ -68,7 +81,7 @@ func (e envelope) fields(value json.RawMessage) (map[string]json.RawMessage, err
 	_, data := fields["data"]
 	if _, cloudEvent := fields["specversion"]; cloudEvent {
 		if !data {
-			return nil, fmt.Errorf("%w: a CloudEvent without data in JSON: --bare submits the whole of it", consign.ErrInvalid)
+			return nil, fmt.Errorf("%w: a CloudEvent without data in JSON: %s submits the whole of it", consign.ErrInvalid, e.spell("bare"))
 		}
 		return fields, nil
 	}
@@ -79,7 +92,7 @@ func (e envelope) fields(value json.RawMessage) (map[string]json.RawMessage, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !attribute(name) {
-			return nil, fmt.Errorf("%w: an envelope has no field %q: --bare submits the whole object as data, \"specversion\":\"1.0\" in it has other fields left out", consign.ErrInvalid, name)
+			return nil, fmt.Errorf("%w: an envelope has no field %q: %s submits the whole object as data, \"specversion\":\"1.0\" in it has other fields left out", consign.ErrInvalid, name, e.spell("bare"))
 		}
 	}
 	return fields, nil

@@ -1,4 +1,4 @@
-package submit_test
+package intake_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign"
-	"github.com/consign-dev/consign/cmd/internal/submit"
+	"github.com/consign-dev/consign/intake"
 )
 
 // Whatever the input is, reading ends, every value stands in it on the line that is named, every mistake
@@ -61,10 +61,10 @@ func FuzzReaderInPieces(f *testing.F) {
 	})
 }
 
-func valuesOf(t *testing.T, in io.Reader) []submit.Value {
+func valuesOf(t *testing.T, in io.Reader) []intake.Value {
 	t.Helper()
-	reader := submit.NewReader(in)
-	var values []submit.Value
+	reader := intake.NewReader(in)
+	var values []intake.Value
 	for {
 		value, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -97,7 +97,7 @@ func FuzzEnvelope(f *testing.F) {
 		}
 		raw = bytes.TrimSpace(raw)
 		given := bytes.Clone(raw)
-		result, err := submit.Envelope{Bare: bare, Source: source, IDField: path}.Read(raw)
+		result, err := intake.Envelope{Bare: bare, Source: source, IDField: path}.Read(raw)
 		require.Equal(t, given, []byte(raw))
 		if err != nil {
 			require.ErrorIs(t, err, consign.ErrInvalid)
@@ -113,7 +113,7 @@ func FuzzEnvelope(f *testing.F) {
 		if err != nil || result.ID == "" {
 			return // an offset of 24 hours; an id is given at submission
 		}
-		again, err := submit.Envelope{}.Read(line)
+		again, err := intake.Envelope{}.Read(line)
 		require.NoError(t, err, "%s", line)
 		require.Equal(t, strings.ToValidUTF8(result.Source, "\uFFFD"), again.Source)
 		require.Equal(t, result.ID, again.ID)

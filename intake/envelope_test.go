@@ -1,4 +1,4 @@
-package submit_test
+package intake_test
 
 import (
 	"encoding/json"
@@ -8,33 +8,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign"
-	"github.com/consign-dev/consign/cmd/internal/submit"
+	"github.com/consign-dev/consign/intake"
 )
 
 func TestEnvelope_MakesAResultOfAValue(t *testing.T) {
 	t.Parallel()
-	scanner := submit.Envelope{Source: "scanner"}
+	scanner := intake.Envelope{Source: "scanner"}
 	for name, test := range map[string]struct {
-		envelope submit.Envelope
+		envelope intake.Envelope
 		value    string
 		want     consign.Result
 	}{
 		"all of it": {
-			submit.Envelope{Source: "unused", Type: "unused", IDField: "x"},
+			intake.Envelope{Source: "unused", Type: "unused", IDField: "x"},
 			`{"source":"s","id":"1","type":"t","time":"2026-01-31T12:00:00.123Z","subject":"u","data":{"x":"<&"}}`,
 			consign.Result{Source: "s", ID: "1", Type: "t", Time: time.Date(2026, 1, 31, 12, 0, 0, 123e6, time.UTC), Subject: "u", Data: json.RawMessage(`{"x":"<&"}`)},
 		},
-		"defaults fill what it lacks":         {submit.Envelope{Source: "s", Type: "t", IDField: "x"}, `{"id":null,"source":null,"type":null,"time":null,"data":{"x":7}}`, consign.Result{Source: "s", Type: "t", ID: "7", Data: json.RawMessage(`{"x":7}`)}},
+		"defaults fill what it lacks":         {intake.Envelope{Source: "s", Type: "t", IDField: "x"}, `{"id":null,"source":null,"type":null,"time":null,"data":{"x":7}}`, consign.Result{Source: "s", Type: "t", ID: "7", Data: json.RawMessage(`{"x":7}`)}},
 		"a number as id":                      {scanner, `{"id":1e3,"data":1}`, consign.Result{Source: "scanner", ID: "1e3", Data: json.RawMessage(`1`)}},
 		"a CloudEvent, other fields left out": {scanner, `{"specversion":"1.0","source":"/s","id":"1","type":"t","traceparent":"x","datacontenttype":"application/json","data":null}`, consign.Result{Source: "/s", ID: "1", Type: "t", Data: json.RawMessage(`null`)}},
 		"the last of two fields":              {scanner, `{"id":"1","data":1,"data":2,"id":"2"}`, consign.Result{Source: "scanner", ID: "2", Data: json.RawMessage(`2`)}},
 		"white space in data":                 {scanner, `{"id":"1","data": { "a" : 1 } }`, consign.Result{Source: "scanner", ID: "1", Data: json.RawMessage(`{ "a" : 1 }`)}},
 		"data that is no envelope":            {scanner, `{"data":1,"type":"x"}`, consign.Result{Source: "scanner", Data: json.RawMessage(`{"data":1,"type":"x"}`)}},
 		"names in another case are data":      {scanner, `{"Id":"1","Data":1}`, consign.Result{Source: "scanner", Data: json.RawMessage(`{"Id":"1","Data":1}`)}},
-		"bare, though it has the fields":      {submit.Envelope{Bare: true, Source: "s", IDField: "id"}, `{"id":"1","data":1}`, consign.Result{Source: "s", ID: "1", Data: json.RawMessage(`{"id":"1","data":1}`)}},
+		"bare, though it has the fields":      {intake.Envelope{Bare: true, Source: "s", IDField: "id"}, `{"id":"1","data":1}`, consign.Result{Source: "s", ID: "1", Data: json.RawMessage(`{"id":"1","data":1}`)}},
 		"bare scalar":                         {scanner, `"x"`, consign.Result{Source: "scanner", Data: json.RawMessage(`"x"`)}},
-		"an id deep inside":                   {submit.Envelope{Source: "s", IDField: "a.1.b"}, `{"a":[0,{"b":"x"}]}`, consign.Result{Source: "s", ID: "x", Data: json.RawMessage(`{"a":[0,{"b":"x"}]}`)}},
-		"an id under a name with dots":        {submit.Envelope{Source: "s", IDField: "f.evt.time"}, `{"f":{"evt.time":1739178940698757000}}`, consign.Result{Source: "s", ID: "1739178940698757000", Data: json.RawMessage(`{"f":{"evt.time":1739178940698757000}}`)}},
+		"an id deep inside":                   {intake.Envelope{Source: "s", IDField: "a.1.b"}, `{"a":[0,{"b":"x"}]}`, consign.Result{Source: "s", ID: "x", Data: json.RawMessage(`{"a":[0,{"b":"x"}]}`)}},
+		"an id under a name with dots":        {intake.Envelope{Source: "s", IDField: "f.evt.time"}, `{"f":{"evt.time":1739178940698757000}}`, consign.Result{Source: "s", ID: "1739178940698757000", Data: json.RawMessage(`{"f":{"evt.time":1739178940698757000}}`)}},
 	} {
 		result, err := test.envelope.Read(json.RawMessage(test.value))
 		require.NoError(t, err, name)
@@ -44,13 +44,13 @@ func TestEnvelope_MakesAResultOfAValue(t *testing.T) {
 
 func TestEnvelope_WhenAValueMakesNoResult_SaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	scanner := submit.Envelope{Source: "s"}
-	byField := submit.Envelope{Source: "s", IDField: "a.b"}
+	scanner := intake.Envelope{Source: "s"}
+	byField := intake.Envelope{Source: "s", IDField: "a.b"}
 	for name, test := range map[string]struct {
-		envelope    submit.Envelope
+		envelope    intake.Envelope
 		value, want string
 	}{
-		"no source":                       {submit.Envelope{}, `{"x":1}`, "no source: give --source NAME"},
+		"no source":                       {intake.Envelope{}, `{"x":1}`, "no source: give --source NAME"},
 		"an envelope and more":            {scanner, `{"id":"1","object":"event","data":{}}`, `an envelope has no field "object": --bare submits the whole object`},
 		"a CloudEvent with binary data":   {scanner, `{"specversion":"1.0","source":"s","id":"1","data_base64":"AA=="}`, "a CloudEvent without data in JSON"},
 		"a source that is no string":      {scanner, `{"source":1,"data":1}`, "source is a number, not a string"},

@@ -1,4 +1,4 @@
-package submit_test
+package intake_test
 
 import (
 	"bytes"
@@ -15,14 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/consign-dev/consign"
-	"github.com/consign-dev/consign/cmd/internal/submit"
+	"github.com/consign-dev/consign/intake"
 )
 
 // readAll gives each value as "LINE: raw" and each bad one as "LINE! error".
 func readAll(t *testing.T, in io.Reader) []string {
 	t.Helper()
 	var all []string
-	reader := submit.NewReader(in)
+	reader := intake.NewReader(in)
 	for {
 		value, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -119,7 +119,7 @@ func TestReader_HandsOverALine_BeforeTheNextOneComes(t *testing.T) {
 	in, out := io.Pipe()
 	defer out.Close()
 	go func() { _, _ = out.Write([]byte("{\"a\":1}")) }()
-	value, err := submit.NewReader(in).Next()
+	value, err := intake.NewReader(in).Next()
 	require.NoError(t, err)
 	require.JSONEq(t, `{"a":1}`, string(value.Raw))
 }
@@ -128,7 +128,7 @@ func TestReader_StreamsAFileThatIsLargerThanMemoryWouldTake(t *testing.T) {
 	t.Parallel()
 	const lines = 20_000
 	line := []byte(`{"source":"s","id":"1","data":{"x":"` + strings.Repeat("y", 1000) + "\"}}\n")
-	reader := submit.NewReader(io.LimitReader(&forever{line: line}, int64(lines*len(line))))
+	reader := intake.NewReader(io.LimitReader(&forever{line: line}, int64(lines*len(line))))
 	for n := 1; n <= lines; n++ {
 		value, err := reader.Next()
 		require.NoError(t, err)
@@ -146,7 +146,7 @@ func TestReader_AValueStays_WhenTheNextOnesAreRead(t *testing.T) {
 	for n := range values {
 		fmt.Fprintln(&in, n)
 	}
-	reader := submit.NewReader(&in)
+	reader := intake.NewReader(&in)
 	raws := make([]json.RawMessage, values)
 	for n := range raws {
 		value, err := reader.Next()
@@ -161,7 +161,7 @@ func TestReader_AValueStays_WhenTheNextOnesAreRead(t *testing.T) {
 func TestReader_WhenReadingFails_SaysSo(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("disk on fire")
-	reader := submit.NewReader(io.MultiReader(strings.NewReader("{}\n"), iotest.ErrReader(broken)))
+	reader := intake.NewReader(io.MultiReader(strings.NewReader("{}\n"), iotest.ErrReader(broken)))
 	_, err := reader.Next()
 	require.NoError(t, err)
 	_, err = reader.Next()
@@ -170,7 +170,7 @@ func TestReader_WhenReadingFails_SaysSo(t *testing.T) {
 
 func TestReader_RealResults_KeepTheBytesOfTheirData(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../../shared/data/*.ndjson")
+	files, err := filepath.Glob("../../shared/data/*.ndjson")
 	require.NoError(t, err)
 	if len(files) == 0 {
 		t.Skip("../shared/data is not here: it holds the output of real engines")
@@ -180,14 +180,14 @@ func TestReader_RealResults_KeepTheBytesOfTheirData(t *testing.T) {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
 		lines := bytes.Split(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))
-		reader := submit.NewReader(bytes.NewReader(content))
+		reader := intake.NewReader(bytes.NewReader(content))
 		for n, line := range lines {
 			value, err := reader.Next()
 			require.NoError(t, err)
 			require.NoError(t, value.Err, "%s:%d", file, n+1)
 			require.Equal(t, n+1, value.Line, file)
 			require.Equal(t, string(line), string(value.Raw), "%s:%d", file, n+1)
-			result, err := submit.Envelope{}.Read(value.Raw)
+			result, err := intake.Envelope{}.Read(value.Raw)
 			require.NoError(t, err, "%s:%d", file, n+1)
 			_, data, found := bytes.Cut(line, []byte(`"data":`))
 			require.True(t, found)
@@ -213,7 +213,7 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var raws []string
 		clean, last := true, 1
-		reader := submit.NewReader(bytes.NewReader(in))
+		reader := intake.NewReader(bytes.NewReader(in))
 		lines := bytes.Split(in, []byte("\n"))
 		for {
 			value, err := reader.Next()

@@ -1,0 +1,4 @@
+package intake
+
+// Buffered is how many bytes the reader holds room for.
+func (r *Reader) Buffered() int { return cap(r.buf) }
