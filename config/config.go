@@ -19,6 +19,8 @@ type Config struct { //nolint:recvcheck // it is printed as a value too, and the
 	DeadLetters DeadLetters `yaml:"dead_letters"`
 	// Acks says how acks are sent to the upstream.
 	Acks Acks `yaml:"acks"`
+	// HTTP says how results are taken over HTTP. Default: they are not.
+	HTTP HTTP `yaml:"http"`
 
 	// origins remembers how values were written. A pointer, so that no print follows it.
 	origins *origins

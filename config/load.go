@@ -101,6 +101,7 @@ func (r *reader) broken(path string) bool {
 func (r *reader) config(root *node, into *Config) {
 	into.Unmatched = UnmatchedAck
 	into.Acks = defaultAcks()
+	into.HTTP = defaultHTTP()
 	sinks, sections := root.like(), root
 	if root.shape == mapping {
 		sinks, sections = root.split(func(key string) bool { return key == "sinks" })
@@ -114,6 +115,8 @@ func (r *reader) config(root *node, into *Config) {
 	}
 	acks, _ := sections.get("acks")
 	r.checkAcks(acks.value, &into.Acks)
+	http, _ := sections.get("http")
+	r.checkHTTP(http.value, &into.HTTP)
 	r.checkUnmatched(sections, into.Unmatched)
 	r.checkAlsoTo(sections, into)
 }

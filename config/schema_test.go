@@ -48,7 +48,8 @@ func right() map[string]string {
 		"secret in a file": "sinks: {a: {webhook: {url: 'https://a', secret: {file: /run/s}}}}\n" +
 			"acks: {secret: plain, timeout: 500ms, retry: {max: 3, backoff: 1.5s}, private: false}",
 		"every section": "defaults: {timeout: 1m30s, on_full: drop, retry: {jitter: 1}, circuit: {failures: -1}}\n" +
-			"sinks: {a: {file: , aliases: [b], inline: false, concurrency: 3}}\nunmatched: park\ndead_letters: {also_to: [a]}",
+			"sinks: {a: {file: , aliases: [b], inline: false, concurrency: 3}}\nunmatched: park\ndead_letters: {also_to: [a]}\n" +
+			"http: {listen: 8088, tokens: ['${A}'], max_body: 1024, read_timeout: 1s}",
 		"variables": `{sinks: {a: {file: {path: "${P}"}, concurrency: "${N}", timeout: "${T}", inline: "${I}", on_full: "${F}"}}}`,
 	}
 }

@@ -72,6 +72,7 @@ func (c Config) tree() *node {
 	root.set("unmatched", e.encode(reflect.ValueOf(c.Unmatched), "unmatched"))
 	root.set("dead_letters", e.encode(reflect.ValueOf(c.DeadLetters), "dead_letters"))
 	root.set("acks", e.encode(reflect.ValueOf(c.Acks), "acks"))
+	root.set("http", e.encode(reflect.ValueOf(c.HTTP), "http"))
 	return root
 }
 

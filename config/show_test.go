@@ -30,6 +30,7 @@ sinks:
     circuit: {failures: -1}
 dead_letters: {also_to: ["null"]}
 acks: {secret: "${KEY}"}
+http: {listen: "127.0.0.1:${PORT}", tokens: ["${KEY}"]}
 `
 
 func parseShown(t *testing.T, source, dir string) *config.Config {
@@ -60,6 +61,7 @@ func TestShow_ReadAgain_IsTheSameConfiguration(t *testing.T) {
 		require.Equal(t, c.Unmatched, again.Unmatched, name)
 		require.Equal(t, c.DeadLetters, again.DeadLetters, name)
 		require.Equal(t, c.Acks, again.Acks, name)
+		require.Equal(t, c.HTTP, again.HTTP, name)
 		var second bytes.Buffer
 		require.NoError(t, again.Show(&second))
 		require.Equal(t, text.String(), second.String(), name)

@@ -16,6 +16,8 @@ import (
 type Envelope struct {
 	// Bare has every value taken as data.
 	Bare bool
+	// EventsOnly has every value that is no CloudEvent refused.
+	EventsOnly bool
 	// Source and Type stand in for those that a value does not bring.
 	Source, Type string
 	// IDField is the dotted path of the id inside the data. Empty: none is looked for.
@@ -39,6 +41,11 @@ func (e Envelope) Read(value json.RawMessage) (consign.Result, error) {
 			return r, err
 		}
 	}
+	return e.Fill(r)
+}
+
+// Fill gives a result what it lacks: source, type, and the id that stands in its data.
+func (e Envelope) Fill(r consign.Result) (consign.Result, error) {
 	if r.Source == "" {
 		r.Source = e.Source
 	}
@@ -70,7 +77,13 @@ func (e Envelope) spell(option string) string {
 
 // fields of an envelope; nil if the value is bare data.
 func (e Envelope) fields(value json.RawMessage) (map[string]json.RawMessage, error) {
-	if e.Bare || len(value) == 0 || value[0] != '{' {
+	switch {
+	case e.Bare:
+		return nil, nil
+	case len(value) == 0 || value[0] != '{':
+		if e.EventsOnly {
+			return nil, fmt.Errorf("%w: %s is no CloudEvent", consign.ErrInvalid, shape(value))
+		}
 		return nil, nil
 	}
 	// A map, as a struct would match names in any case.
@@ -84,6 +97,9 @@ func (e Envelope) fields(value json.RawMessage) (map[string]json.RawMessage, err
 			return nil, fmt.Errorf("%w: a CloudEvent without data in JSON: %s submits the whole of it", consign.ErrInvalid, e.spell("bare"))
 		}
 		return fields, nil
+	}
+	if e.EventsOnly {
+		return nil, fmt.Errorf("%w: no CloudEvent, as it has no specversion", consign.ErrInvalid)
 	}
 	_, source := fields["source"]
 	_, id := fields["id"]
