@@ -1,0 +1,85 @@
+package http
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/consign-dev/consign/config"
+)
+
+// tokens are the digests of those that are taken: comparing digests tells nothing of a token's length.
+type tokens [][sha256.Size]byte
+
+func newTokens(secrets []config.Secret) tokens {
+	var t tokens
+	for _, secret := range secrets {
+		t = append(t, sha256.Sum256([]byte(secret.Reveal())))
+	}
+	return t
+}
+
+// hold tells whether a token is one of them, in the same time whichever it is.
+func (t tokens) hold(token string) bool {
+	digest, found := sha256.Sum256([]byte(token)), 0
+	for _, one := range t {
+		found |= subtle.ConstantTimeCompare(digest[:], one[:])
+	}
+	return found == 1
+}
+
+// guard lets requests through that bring a token, or without tokens those that are addressed to this machine
+// itself: a page whose name was made to lead here (DNS rebinding) would name itself.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := s.refusal(r); p != nil {
+			s.fail(w, p)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) refusal(r *http.Request) *problem {
+	if len(s.tokens) > 0 {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		switch {
+		case r.Header.Get("Authorization") == "":
+			return unauthorized(`Bearer realm="consign"`, "a bearer token is needed: Authorization: Bearer TOKEN")
+		case !strings.EqualFold(scheme, "Bearer") || !s.tokens.hold(strings.TrimSpace(token)):
+			return unauthorized(`Bearer realm="consign", error="invalid_token"`, "this is no bearer token that is taken here")
+		}
+		return nil
+	}
+	if host := hostname(r.Host); s.guarded && !config.Loopback(host) {
+		return &problem{
+			slug: "forbidden", Status: http.StatusForbidden,
+			Detail: fmt.Sprintf("without tokens, requests are taken that are addressed to localhost, 127.0.0.1 or [::1], not to %q: set http.tokens to be called by another name", host),
+		}
+	}
+	return nil
+}
+
+func unauthorized(challenge, detail string) *problem {
+	return &problem{slug: "unauthorized", Status: http.StatusUnauthorized, Detail: detail, header: http.Header{"WWW-Authenticate": {challenge}}}
+}
+
+// hostname is a Host header without its port.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.Trim(host, "[]")
+}
+
+// sameOrigin refuses what a browser sends for a page of another origin.
+func (s *Server) sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.fail(w, &problem{slug: "forbidden", Status: http.StatusForbidden, Detail: "a browser sent this for a page of another origin, from which nothing is taken"})
+	}))
+	return protection.Handler(next)
+}
