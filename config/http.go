@@ -69,7 +69,7 @@ func (h HTTP) CheckListen() error {
 	if h.Insecure || Loopback(host) {
 		return nil
 	}
-	missing := ""
+	var missing string
 	switch {
 	case len(h.Tokens) == 0 && h.TLS.Cert == "":
 		missing = "tokens and tls"

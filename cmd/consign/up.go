@@ -25,10 +25,11 @@ func upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run Temporal, its Web UI and a worker in this process",
-		Long: `Run Temporal, its Web UI and a worker in this process. Everything listens on 127.0.0.1 only, and
-survives a restart: what was submitted is in the data directory.`,
+		Long: `Run Temporal, its Web UI and a worker in this process. Everything listens on 127.0.0.1 only, unless
+--http or --metrics name another address, and survives a restart: what was submitted is in the data directory.`,
 		Example: `  consign up
   consign up --config consign.yaml --metrics 9090
+  consign up --http 8088
   consign up --ephemeral --port -1 --ui-port -1 --json`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runUp(cmd, &flags, server, asJSON) },
@@ -42,7 +43,7 @@ survives a restart: what was submitted is in the data directory.`,
 	f.DurationVar(&server.Retention, "retention", consign.DefaultRetention, "how long closed deliveries are kept, and with them the protection from duplicates; at least 1h")
 	_ = cmd.MarkFlagDirname("data-dir")
 	flags.add(cmd)
-	f.BoolVar(&asJSON, "json", false, "when ready, print one JSON object with address, ui and data_dir on standard output")
+	f.BoolVar(&asJSON, "json", false, "when ready, print one JSON object with address, ui, http and data_dir on standard output")
 	return cmd
 }
 
@@ -55,7 +56,7 @@ func runUp(cmd *cobra.Command, flags *workerFlags, options embedded.Options, asJ
 	if err != nil {
 		return err
 	}
-	defer place.metrics.stop()
+	defer place.close()
 	options.Logger, options.Release = place.log, release()
 	server, err := embedded.Start(ctx, options)
 	if err != nil {
@@ -104,7 +105,7 @@ func stopServer(server *embedded.Server, patience time.Duration) error {
 // announce says where everything is.
 func announce(cmd *cobra.Command, server *embedded.Server, place *workplace, asJSON bool) error {
 	if asJSON {
-		return writeJSON(cmd.OutOrStdout(), ready{Address: server.Address(), UI: server.UIURL(), DataDir: server.DataDir()})
+		return writeJSON(cmd.OutOrStdout(), ready{Address: server.Address(), UI: server.UIURL(), HTTP: place.source.url(), DataDir: server.DataDir()})
 	}
 	greet(cmd.ErrOrStderr(), server, place)
 	return nil
@@ -115,6 +116,8 @@ type ready struct {
 	// Address of Temporal's API, and of the Web UI unless --headless.
 	Address string `json:"address"`
 	UI      string `json:"ui,omitempty"`
+	// HTTP is where results are taken, if they are.
+	HTTP    string `json:"http,omitempty"`
 	DataDir string `json:"data_dir"`
 }
 
@@ -124,6 +127,9 @@ func greet(w io.Writer, server *embedded.Server, place *workplace) {
 		fmt.Fprintf(w, "  Web UI   %s\n", url)
 	}
 	fmt.Fprintf(w, "  Temporal %s\n", server.Address())
+	if url := place.source.url(); url != "" {
+		fmt.Fprintf(w, "  HTTP     %s/v1/results\n", url)
+	}
 	fmt.Fprintf(w, "  data     %s\n", server.DataDir())
 	fmt.Fprintf(w, "  sinks    %s\n", summary(place.config))
 	address := ""

@@ -24,12 +24,16 @@ import (
 type workerFlags struct {
 	config, metrics, logLevel string
 	drain                     time.Duration
+	http                      string
+	httpInsecure              bool
 }
 
 func (f *workerFlags) add(cmd *cobra.Command) {
 	addConfig(cmd, &f.config)
 	addMetrics(cmd, &f.metrics)
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "info", "what to log on standard error: debug, info, warn or error")
+	cmd.Flags().StringVar(&f.http, "http", "", "take results over HTTP at /v1/results on this host:port; a port alone is on 127.0.0.1 (default: http.listen of the configuration)")
+	cmd.Flags().BoolVar(&f.httpInsecure, "http-insecure", false, "let others reach the address of --http without tokens or without TLS")
 	cmd.Flags().DurationVar(&f.drain, "drain", worker.DefaultDrain, "how long to let attempts under way finish when stopped; Temporal has the others tried again")
 }
 
@@ -38,11 +42,15 @@ type workplace struct {
 	log     *zap.Logger
 	config  *config.Config
 	metrics *metrics
+	source  *source
 	drain   time.Duration
 }
 
-// prepare finds mistakes in flags, configuration and sinks. Whoever gets a workplace stops its metrics.
+// prepare finds mistakes in flags, configuration and sinks. Whoever gets a workplace closes it.
 func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
+	if f.httpInsecure && f.http == "" {
+		return nil, usage(cmd, "--http-insecure is for the address of --http")
+	}
 	if f.drain <= 0 {
 		return nil, usage(cmd, "--drain %s: it must be above zero", f.drain)
 	}
@@ -53,6 +61,10 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	c, err := loadConfig(f.config)
 	if err != nil {
 		return nil, err
+	}
+	if f.http != "" {
+		c.HTTP.Listen = f.http
+		c.HTTP.Insecure = c.HTTP.Insecure || f.httpInsecure
 	}
 	for _, note := range c.Notes {
 		log.Warn("note on the configuration", zap.String("note", note.Error()))
@@ -67,7 +79,18 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	if m.address != "" {
 		log.Info("metrics", zap.String("url", "http://"+m.address+"/metrics"))
 	}
-	return &workplace{log: log, config: c, metrics: m, drain: f.drain}, nil
+	place := &workplace{log: log, config: c, metrics: m, drain: f.drain}
+	if place.source, err = listenHTTP(cmd.Context(), place); err != nil {
+		m.stop()
+		return nil, err
+	}
+	return place, nil
+}
+
+// close stops what serves beside the worker.
+func (p *workplace) close() {
+	p.source.stop(p.log, 0)
+	p.metrics.stop()
 }
 
 // trySinks opens every sink and closes it again, and looks at the secret of acks, so that what is wrong
@@ -94,18 +117,26 @@ func trySinks(ctx context.Context, c *config.Config) error {
 }
 
 func (p *workplace) start(ctx context.Context, temporal client.Client, namespace string) (*worker.Worker, error) {
-	return worker.Start(ctx, worker.Options{
+	w, err := worker.Start(ctx, worker.Options{
 		Temporal: temporal, Namespace: namespace, Config: p.config,
 		Drain: p.drain, Registry: p.metrics.registry, Log: p.log,
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.source.open(temporal, p.config.HTTP.BatchMax); err != nil {
+		return nil, errors.Join(err, p.stop(w)) //nolint:contextcheck // it stops also when ctx is over
+	}
+	return w, nil
 }
 
 // stopGrace is what stopping may take beyond the drain time, to close sinks and connections.
 const stopGrace = 2 * time.Second
 
-// stop drains a worker within the drain time. A sink that hangs even when it is closed, such as a
+// stop takes no more results, then drains a worker, each within the drain time. A sink that hangs even when it is closed, such as a
 // pipe that nobody reads, is left behind: what it has not taken is safe in Temporal.
 func (p *workplace) stop(w *worker.Worker) error {
+	p.source.stop(p.log, p.drain)
 	p.log.Info("draining", zap.Duration("within", p.drain))
 	ctx, cancel := context.WithTimeout(context.Background(), p.drain+stopGrace)
 	defer cancel()
@@ -143,6 +174,7 @@ configuration. A worker waits for a Temporal that is not up yet, and reconnects 
 
 The namespace has to be set up once, with "consign setup".`,
 		Example: `  consign worker --config consign.yaml
+  consign worker --config consign.yaml --http 8088
   consign worker --address temporal.example.com:7233 --metrics 0.0.0.0:9090`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWorker(cmd, &flags, connection) },
@@ -158,7 +190,7 @@ func runWorker(cmd *cobra.Command, flags *workerFlags, connection consign.Option
 	if err != nil {
 		return err
 	}
-	defer place.metrics.stop()
+	defer place.close()
 	temporal, options, err := worker.Connect(ctx, connection, place.log)
 	if err != nil {
 		return unlessStopped(ctx, err)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -31,13 +32,13 @@ func newCertificate(files config.ServerTLS, log *zap.Logger) (*certificate, erro
 
 // look tells one state of the files from another.
 func (c *certificate) look() string {
-	seen := ""
+	var seen strings.Builder
 	for _, file := range []string{c.files.Cert, c.files.Key} {
 		if info, err := os.Stat(file); err == nil {
-			seen += fmt.Sprintln(info.ModTime().UnixNano(), info.Size())
+			fmt.Fprintln(&seen, info.ModTime().UnixNano(), info.Size())
 		}
 	}
-	return seen
+	return seen.String()
 }
 
 // get returns what to show. While the files are being replaced they may not fit: then the one from before.

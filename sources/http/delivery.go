@@ -109,13 +109,15 @@ func (d *delivery) isLeft(i int, err error) {
 }
 
 func (d *delivery) storedOne() {
-	if d.unstored--; d.unstored == 0 {
+	d.unstored--
+	if d.unstored == 0 {
 		close(d.stored)
 	}
 }
 
 func (d *delivery) committedOne() {
-	if d.uncommitted--; d.uncommitted == 0 {
+	d.uncommitted--
+	if d.uncommitted == 0 {
 		close(d.committed)
 	}
 }

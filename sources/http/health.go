@@ -23,11 +23,11 @@ type health struct {
 	last  error
 }
 
-func (h *health) err() error {
+func (h *health) err(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if time.Since(h.asked) > healthAge {
-		ctx, cancel := context.WithTimeout(context.Background(), healthTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout) // others share the answer
 		defer cancel()
 		h.last, h.asked = h.check(ctx), time.Now()
 	}
@@ -44,10 +44,10 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	s.answer(w, http.StatusOK, "application/json", state{"alive"})
 }
 
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	to, p := s.open()
 	if p == nil {
-		if err := to.health.err(); err != nil {
+		if err := to.health.err(r.Context()); err != nil {
 			p = unavailable("Temporal does not answer: " + err.Error())
 		}
 	}

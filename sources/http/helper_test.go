@@ -119,20 +119,25 @@ type answer struct {
 }
 
 type outcome struct {
-	Source, ID, Status, Detail string
-	IDGiven                    bool   `json:"id_given"`
-	WorkflowID                 string `json:"workflow_id"`
-	Duplicate                  bool
-	Receipt                    *consign.Receipt
+	Source     string           `json:"source"`
+	ID         string           `json:"id"`
+	Status     string           `json:"status"`
+	Detail     string           `json:"detail"`
+	IDGiven    bool             `json:"id_given"`
+	WorkflowID string           `json:"workflow_id"`
+	Duplicate  bool             `json:"duplicate"`
+	Receipt    *consign.Receipt `json:"receipt"`
 }
 
 // said is a body of either kind.
 type said struct {
-	Type, Title, Detail string
-	Status              any
-	Line                int
-	Index               *int
-	Results             []outcome
+	Type    string    `json:"type"`
+	Title   string    `json:"title"`
+	Detail  string    `json:"detail"`
+	Status  any       `json:"status"`
+	Line    int       `json:"line"`
+	Index   *int      `json:"index"`
+	Results []outcome `json:"results"`
 }
 
 func (a answer) said(t *testing.T) said {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,9 @@ func described(t *testing.T, method, path string, a answer) {
 		return
 	}
 	operation := strings.ToLower(method)
+	if method == http.MethodHead {
+		operation = "get"
+	}
 	if at(t, "paths", path, operation) == nil {
 		require.Equal(t, http.StatusMethodNotAllowed, a.StatusCode)
 		operation = "post"
@@ -120,7 +124,7 @@ func TestOpenAPI_IsServed_AndItsExamplesAreWhatItSays(t *testing.T) {
 				}
 			}
 			for key, below := range part {
-				walk(below, append(keys[:len(keys):len(keys)], key))
+				walk(below, append(slices.Clip(keys), key))
 			}
 		case []any:
 			for _, below := range part {

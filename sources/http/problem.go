@@ -80,5 +80,5 @@ func (s *Server) answer(w http.ResponseWriter, status int, mediaType string, bod
 	w.WriteHeader(status)
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(body) // who has gone cannot be told
+	_ = encoder.Encode(body) //nolint:errchkjson // who has gone cannot be told
 }

@@ -46,7 +46,7 @@ func (s *Server) results(w http.ResponseWriter, r *http.Request) {
 	if a.wait {
 		waiting, cancel := context.WithCancel(ctx)
 		defer cancel()
-		defer context.AfterFunc(s.draining, cancel)()
+		defer context.AfterFunc(s.draining, cancel)() //nolint:contextcheck // the request ends its waiting when the server drains
 		await(waiting, d.committed)
 	}
 	outcomes, done, p := d.verdict(a.wait)
