@@ -9,3 +9,6 @@ func (s *Server) Fill() (release func()) {
 	_ = s.held.Acquire(s.draining, all)
 	return func() { s.held.Release(all) }
 }
+
+// Titles of problems by their slugs.
+func Titles() map[string]string { return titles() }
