@@ -52,7 +52,7 @@ func (s *stage) takeHTTP() func(query, body string) posted {
 		require.NoError(s, server.Stop(ctx))
 		require.NoError(s, submitter.Close(ctx))
 	})
-	ready, err := http.Get(server.URL() + "/readyz") //nolint:noctx // the test's own server
+	ready, err := http.Get(server.URL() + "/readyz")
 	require.NoError(s, err)
 	ready.Body.Close()
 	require.Equal(s, http.StatusOK, ready.StatusCode)

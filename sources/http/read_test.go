@@ -85,6 +85,10 @@ func TestResults_Compressed_AreTaken_AndABombIsNot(t *testing.T) {
 		p := post(bomb.Bytes()).problem(t, http.StatusRequestEntityTooLarge, "too-large")
 		require.Contains(t, p.Detail, "100000")
 
+		cut := compressed(t, encoding, []byte(`{"source":"s","id":"3","data":"`+strings.Repeat("x", 200_000)+`"}`))
+		p = post(cut.Bytes()).problem(t, http.StatusRequestEntityTooLarge, "too-large")
+		require.Contains(t, p.Detail, "max_body", "a value that the limit cuts off is no mistake in the value")
+
 		whole := compressed(t, encoding, []byte(envelope("4")+"\n"+envelope("5"))).Bytes()
 		p = post(whole[:len(whole)-5]).problem(t, http.StatusBadRequest, "bad-request")
 		require.Contains(t, p.Detail, "nothing was submitted")
