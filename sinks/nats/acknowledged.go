@@ -64,7 +64,7 @@ func (w *waiting) answer(p publication, subject string) error {
 
 // explain says what became of a message of so many bytes, apart from its headers, and what to do.
 // Only what is about the message itself is permanent.
-func (c *connection) explain(subject string, size int, err error) error {
+func (c *Connection) explain(subject string, size int, err error) error {
 	wrap := func(label, advice string) error {
 		return sinks.Label(fmt.Errorf("publish to %s: %w%s", subject, err, advice), label)
 	}

@@ -23,7 +23,7 @@ func TestConfig_EachMistake_NamesTheFieldAndTheRemedyAndNoSecret(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
 	secret := config.NewSecret(password)
-	good := nats.Config{URL: "nats://localhost", Subject: subject}
+	good := nats.Config{Server: nats.Server{URL: "nats://localhost"}, Subject: subject}
 	with := func(change func(*nats.Config)) nats.Config {
 		changed := good
 		change(&changed)
@@ -86,9 +86,11 @@ func TestConfig_ExampleOfThePackage_IsAConfiguration(t *testing.T) {
 	require.True(t, parsed.Sinks[0].Incidents)
 	settings := parsed.Sinks[0].Settings.(*nats.Config)
 	require.Equal(t, &nats.Config{
-		URL:     "nats://nats-1.example.com:4222,nats://nats-2.example.com:4222",
-		Subject: "detections.edr", IncidentSubject: "detections.incidents", InboxPrefix: "_INBOX",
-		User: "consign", Password: config.NewSecret(password), TLS: &sinks.TLS{ServerName: "nats.example.com"},
+		Server: nats.Server{
+			URL: "nats://nats-1.example.com:4222,nats://nats-2.example.com:4222", InboxPrefix: "_INBOX",
+			User: "consign", Password: config.NewSecret(password), TLS: &sinks.TLS{ServerName: "nats.example.com"},
+		},
+		Subject: "detections.edr", IncidentSubject: "detections.incidents",
 	}, settings)
 	sink, err := settings.Open(t.Context(), parsed.Sinks[0].Name)
 	require.NoError(t, err)

@@ -34,8 +34,9 @@ const (
 	ackTimeout = time.Minute
 )
 
-// connection is made with the first delivery, and kept.
-type connection struct {
+// Connection to a server, made with the first use and kept: it is made again whenever it is lost,
+// without end.
+type Connection struct {
 	url      string
 	options  []nats.Option
 	refusals refusals
@@ -55,8 +56,8 @@ type connection struct {
 	trouble error
 }
 
-func newConnection(url string, options []nats.Option) *connection {
-	c := &connection{url: url, ready: make(chan struct{})}
+func newConnection(url string, options []nats.Option) *Connection {
+	c := &Connection{url: url, ready: make(chan struct{})}
 	c.options = slices.Concat(options, []nats.Option{
 		nats.Name("consign"),
 		nats.RetryOnFailedConnect(true),
@@ -82,7 +83,7 @@ func newConnection(url string, options []nats.Option) *connection {
 	return c
 }
 
-func (c *connection) connect() {
+func (c *Connection) connect() {
 	defer close(c.ready)
 	if c.conn, c.failed = nats.Connect(c.url, c.options...); c.failed != nil {
 		return
@@ -90,8 +91,9 @@ func (c *connection) connect() {
 	c.stream, c.failed = jetstream.New(c.conn, jetstream.WithPublishAsyncTimeout(ackTimeout))
 }
 
-// up returns what to publish with once there is a connection.
-func (c *connection) up(ctx context.Context) (jetstream.JetStream, error) {
+// Up returns what to speak to JetStream with once there is a connection, for which it waits a second.
+// Its errors are labelled.
+func (c *Connection) Up(ctx context.Context) (jetstream.JetStream, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -132,12 +134,12 @@ func (c *connection) up(ctx context.Context) (jetstream.JetStream, error) {
 }
 
 // given says that ctx ended while there was no connection.
-func (c *connection) given(ctx context.Context) error {
+func (c *Connection) given(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", c.away(), ctx.Err())
 }
 
 // away says why there is no connection.
-func (c *connection) away() error {
+func (c *Connection) away() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -153,7 +155,7 @@ func (c *connection) away() error {
 	return err
 }
 
-func (c *connection) note(err error) {
+func (c *Connection) note(err error) {
 	if err == nil {
 		return // closed on purpose
 	}
@@ -162,8 +164,8 @@ func (c *connection) note(err error) {
 	c.trouble = err
 }
 
-// close ends the connection, and the tries to make one.
-func (c *connection) close(ctx context.Context) error {
+// Close ends the connection, and the tries to make one.
+func (c *Connection) Close(ctx context.Context) error {
 	c.first.Do(func() {
 		c.failed = sinks.ErrClosed
 		close(c.ready)

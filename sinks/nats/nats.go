@@ -49,7 +49,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/consign-dev/consign"
@@ -70,9 +69,8 @@ func Kind() config.Kind {
 
 // Config are the sink's settings.
 type Config struct {
-	// URL of the servers, with scheme nats or tls, several of one cluster separated by commas.
-	// Required.
-	URL string `yaml:"url"`
+	Server `yaml:",inline"`
+
 	// Subject to publish to. A stream has to take it. Required.
 	Subject string `yaml:"subject"`
 	// IncidentSubject is the subject for results of type "incident", which reach only sinks with
@@ -81,25 +79,6 @@ type Config struct {
 	// Format of the body: ndjson, ocsf or cloudevents, see package formats. Default: the data alone, under
 	// the attributes of a CloudEvent in headers.
 	Format formats.Format `yaml:"format"`
-	// InboxPrefix begins the subject that acknowledgements come to, for users who may not subscribe
-	// below _INBOX. Default _INBOX.
-	InboxPrefix string `yaml:"inbox_prefix"`
-
-	// Credentials are the content of a credentials file (nsc generate creds), as in {file: user.creds}.
-	// At most one of credentials, token, user and nkey may be set.
-	Credentials config.Secret `yaml:"credentials"`
-	// Token by which the server knows Consign.
-	Token config.Secret `yaml:"token"`
-	// User by which the server knows Consign, with Password.
-	User string `yaml:"user"`
-	// Password of User.
-	Password config.Secret `yaml:"password"`
-	// NKey is the seed of a user's NKey, "SU…".
-	NKey config.Secret `yaml:"nkey"`
-
-	// TLS secures the connection. Default: as the scheme and the server ask, with the system's
-	// certificate authorities.
-	TLS *sinks.TLS `yaml:"tls"`
 }
 
 var _ sinks.Settings = (*Config)(nil)
@@ -109,9 +88,7 @@ func (c *Config) SetDefaults() {
 	if c.IncidentSubject == "" {
 		c.IncidentSubject = c.Subject
 	}
-	if c.InboxPrefix == "" {
-		c.InboxPrefix = nats.InboxPrefix[:len(nats.InboxPrefix)-1] // without its dot
-	}
+	c.Server.SetDefaults()
 }
 
 // Open returns the sink. Nothing is connected to before the first delivery, so that a server that is
@@ -121,7 +98,7 @@ func (c *Config) Open(context.Context, string) (sinks.Sink, error) { return New(
 // Sink publishes results to one subject, and incidents to another.
 type Sink struct {
 	settings   Config
-	connection *connection
+	connection *Connection
 }
 
 // New returns a sink with these settings, or everything that [Config.Validate] finds wrong.
@@ -134,11 +111,11 @@ func New(c Config) (*Sink, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	options, err := c.options()
+	connection, err := c.Connection()
 	if err != nil {
 		return nil, fmt.Errorf("nats.%w", err)
 	}
-	return &Sink{settings: c, connection: newConnection(c.URL, options)}, nil
+	return &Sink{settings: c, connection: connection}, nil
 }
 
 // Deliver publishes the whole batch, then waits for the acknowledgement of each message. When ctx
@@ -149,7 +126,7 @@ func (s *Sink) Deliver(ctx context.Context, batch []sinks.Delivery) []error {
 	}
 	refusals, forget := s.connection.refusals.listen()
 	defer forget()
-	stream, err := s.connection.up(ctx)
+	stream, err := s.connection.Up(ctx)
 	if err != nil {
 		return sinks.All(batch, fmt.Errorf("publish to %s: %w", s.settings.Subject, err))
 	}
@@ -207,7 +184,7 @@ func (c *Config) subjectOf(d sinks.Delivery) string {
 
 // Close closes the connection.
 func (s *Sink) Close(ctx context.Context) error {
-	if err := s.connection.close(ctx); err != nil {
+	if err := s.connection.Close(ctx); err != nil {
 		return fmt.Errorf("close the sink to %s: %w", s.settings.Subject, err)
 	}
 	return nil

@@ -366,7 +366,7 @@ func TestDeliver_AServerThatNeverAnswers_ReturnsWithTheContextAndLeavesNothing(t
 	c.stream(t, nil)
 	p := between(t, c)
 	before := goleak.IgnoreCurrent()
-	sink, err := nats.New(nats.Config{URL: p.address(), Subject: subject})
+	sink, err := nats.New(nats.Config{Server: nats.Server{URL: p.address()}, Subject: subject})
 	require.NoError(t, err)
 	require.NoError(t, deliver(t, sink, sinktest.Deliveries("first", 1))[0])
 

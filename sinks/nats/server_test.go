@@ -167,7 +167,7 @@ func read(t *testing.T, message *jetstream.RawStreamMsg) sinktest.Received {
 // open returns a sink that publishes to the test's subjects.
 func open(t *testing.T, address string, change func(*nats.Config)) *nats.Sink {
 	t.Helper()
-	settings := nats.Config{URL: address, Subject: subject, IncidentSubject: incidents}
+	settings := nats.Config{Server: nats.Server{URL: address}, Subject: subject, IncidentSubject: incidents}
 	if change != nil {
 		change(&settings)
 	}
