@@ -35,9 +35,13 @@ func (e Entry) checkAck() error {
 	return nil
 }
 
-// Equal tells whether both targets are the same place.
+// Equal tells whether both targets are the same place. Deliveries of one message of NATS are: the ack of
+// any of them acks the message.
 func (t AckTarget) Equal(other AckTarget) bool {
-	return same(t.Signal, other.Signal) && same(t.HTTP, other.HTTP)
+	if t.NATS != nil && other.NATS != nil {
+		return t.NATS.Source == other.NATS.Source && t.NATS.message() == other.NATS.message()
+	}
+	return same(t.Signal, other.Signal) && same(t.HTTP, other.HTTP) && t.NATS == other.NATS
 }
 
 func same[T comparable](a, b *T) bool {
@@ -47,11 +51,19 @@ func same[T comparable](a, b *T) bool {
 // Check says what is wrong with a target, if anything. It never prints a URL, which may hold a
 // secret.
 func (t AckTarget) Check() error {
+	given := 0
+	for _, is := range []bool{t.Signal != nil, t.HTTP != nil, t.NATS != nil} {
+		if is {
+			given++
+		}
+	}
 	switch {
-	case (t.Signal == nil) == (t.HTTP == nil):
-		return errors.New("give one of signal and http")
+	case given != 1:
+		return errors.New("give one of signal, http and nats")
 	case t.Signal != nil:
 		return t.Signal.check()
+	case t.NATS != nil:
+		return t.NATS.check()
 	case len(t.HTTP.URL) > maxAckURL:
 		return fmt.Errorf("http.url is %d bytes, at most %d are taken", len(t.HTTP.URL), maxAckURL)
 	}
@@ -92,6 +104,43 @@ func (t SignalTarget) check() error {
 	return nil
 }
 
+// ackPrefix begins the reply subjects of JetStream's messages. To publish anywhere else is nobody's to ask for.
+const ackPrefix = "$JS.ACK."
+
+// maxAckSubject bounds the subject of an ack, as the URL of one: 2,048 bytes.
+const maxAckSubject = maxAckURL
+
+// maxSourceName is the longest name of a source.
+const maxSourceName = 63
+
+func (t NATSTarget) check() error {
+	switch {
+	case t.Source == "" || len(t.Source) > maxSourceName:
+		return fmt.Errorf("nats.source has %d bytes: name the source in the workers' configuration, 1 to %d", len(t.Source), maxSourceName)
+	case len(t.Subject) > maxAckSubject:
+		return fmt.Errorf("nats.subject is %d bytes, at most %d are taken", len(t.Subject), maxAckSubject)
+	case !strings.HasPrefix(t.Subject, ackPrefix):
+		return fmt.Errorf("nats.subject does not begin with %s: give the reply subject of a message of JetStream", ackPrefix)
+	case strings.ContainsFunc(t.Subject, func(r rune) bool { return r <= ' ' || r == '*' || r == '>' || r == 0x7f }):
+		return errors.New("nats.subject holds a blank or a wildcard, which the reply subject of a message does not")
+	}
+	return nil
+}
+
+// message is the part of the subject that names the message: $JS.ACK, from 2.11 on perhaps domain and account,
+// stream, consumer, and after how often it was delivered its place in the stream. What follows differs from
+// delivery to delivery. A subject of another form is a message of its own.
+func (t NATSTarget) message() string {
+	tokens := strings.Split(t.Subject, ".")
+	switch n := len(tokens); {
+	case n == 9:
+		return strings.Join(append(tokens[2:4:4], tokens[5]), ".")
+	case n >= 11:
+		return strings.Join(append(tokens[2:6:6], tokens[7]), ".")
+	}
+	return t.Subject
+}
+
 // requestAck has the ack of a duplicate submission sent when the first one's result is committed:
 // by the first one's workflow while it runs, else by its receipt.
 func (h *Handle) requestAck(ctx context.Context, entry Entry, digest string) error {
@@ -124,7 +173,7 @@ func (h *Handle) requestAck(ctx context.Context, entry Entry, digest string) err
 		}
 		return nil
 	}
-	// A worker posts it, since only workers hold the secret and the guard for that. As a standalone
+	// A worker sends it, since only workers hold the secret and the guard for that, and connections to sources. As a standalone
 	// activity (Temporal server 1.32 and later) it is as durable and visible as a workflow's own ack.
 	now := time.Now()
 	_, err = h.client.temporal.ExecuteActivity(ctx, client.StartActivityOptions{
@@ -136,7 +185,7 @@ func (h *Handle) requestAck(ctx context.Context, entry Entry, digest string) err
 		Summary:                  "ack of a resubmitted result",
 	}, AckActivity, AckInput{Target: *entry.Ack, Ack: ack, First: now})
 	if err != nil {
-		return fmt.Errorf("acking %s/%s over HTTP: %w", entry.Source, entry.ID, err)
+		return fmt.Errorf("acking %s/%s: %w", entry.Source, entry.ID, err)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type Entry struct {
 type AckTarget struct {
 	Signal *SignalTarget `json:"signal,omitempty"`
 	HTTP   *HTTPTarget   `json:"http,omitempty"`
+	NATS   *NATSTarget   `json:"nats,omitempty"`
 }
 
 // SignalTarget is a workflow in the same namespace that waits for an [Ack] as a signal.
@@ -35,6 +36,15 @@ type SignalTarget struct {
 // so it must hold no credentials.
 type HTTPTarget struct {
 	URL string `json:"url"`
+}
+
+// NATSTarget is a message of NATS JetStream that waits for its ack. A worker publishes it, through the
+// connection that its configuration has for the source.
+type NATSTarget struct {
+	// Source is the name of the source in the configuration of workers.
+	Source string `json:"source"`
+	// Subject is the message's reply subject. It begins with "$JS.ACK.".
+	Subject string `json:"subject"`
 }
 
 // Ack tells the upstream that a result is committed: every sink has taken it, or had it parked.
@@ -87,6 +97,9 @@ func (e Entry) size() int {
 	}
 	if e.Ack != nil && e.Ack.Signal != nil {
 		size += 6*(len(e.Ack.Signal.WorkflowID)+len(e.Ack.Signal.Name)) + 128
+	}
+	if e.Ack != nil && e.Ack.NATS != nil {
+		size += 6*(len(e.Ack.NATS.Source)+len(e.Ack.NATS.Subject)) + 64
 	}
 	return size
 }

@@ -29,6 +29,12 @@ func AckByHTTP(url string) SubmitOption {
 	return func(e *Entry) { e.Ack = &AckTarget{HTTP: &HTTPTarget{URL: url}} }
 }
 
+// AckByNATS has a message of NATS JetStream acked: subject is its reply subject, and source the name by which
+// workers know the server it came from.
+func AckByNATS(source, subject string) SubmitOption {
+	return func(e *Entry) { e.Ack = &AckTarget{NATS: &NATSTarget{Source: source, Subject: subject}} }
+}
+
 // Submit hands over a result. When it returns without an error the result is durably in Temporal,
 // and will be delivered, or parked, and acked, whatever becomes of this process.
 //

@@ -166,7 +166,7 @@ func TestHostile_InputThatIsNoConsignment_FailsWithAClearError(t *testing.T) {
 		"deep data":          {raw(converter.MetadataEncodingJSON, `{"results":[`+result+deep(9_995)+`}]}`), "nests more than 9900 deep"},
 		"deeper data":        {raw(converter.MetadataEncodingJSON, `{"results":[`+result+deep(9_999)+`}]}`), undecodable},
 		"too many":           {consign.Consignment{Results: several(1025, nil)}, "at most 1024"},
-		"an ack to nowhere":  {raw(converter.MetadataEncodingJSON, `{"results":[`+result+`1,"ack":{}}]}`), "give one of signal and http"},
+		"an ack to nowhere":  {raw(converter.MetadataEncodingJSON, `{"results":[`+result+`1,"ack":{}}]}`), "give one of signal, http and nats"},
 		"an ack to a file":   {consign.Consignment{Results: several(1, &consign.AckTarget{HTTP: &consign.HTTPTarget{URL: "file:///etc/passwd"}})}, `scheme "file"`},
 		"an ack to itself":   {consign.Consignment{Results: several(1, &consign.AckTarget{Signal: &consign.SignalTarget{WorkflowID: "hostile an ack to itself"}})}, "the delivery itself"},
 		"an ack to a letter": {consign.Consignment{Results: several(1, &consign.AckTarget{Signal: &consign.SignalTarget{WorkflowID: "dead-letter/a/b/1", Name: consign.DiscardSignal}})}, "a dead letter of Consign"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -19,6 +20,13 @@ import (
 // Poster posts one signed request. Its errors are those of a sink.
 type Poster interface {
 	Post(ctx context.Context, url, id string, first, at time.Time, body []byte, headers map[string]string) error
+}
+
+// Settler settles a message of a source. Its errors are those of a sink.
+type Settler interface {
+	// Settle acks the message for good, or has it terminated when it was rejected, and returns once the server
+	// has said so.
+	Settle(ctx context.Context, target consign.NATSTarget, rejected bool) error
 }
 
 // Ack is the activity "ack": it tells the upstream once. It runs inline first, then queued.
@@ -77,6 +85,17 @@ func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
 			return sinks.Permanent(err)
 		}
 		return a.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, a.began(ctx, in.First), body, nil)
+	case in.Target.NATS != nil:
+		if a.NATS == nil {
+			// Not for good: another worker may have it.
+			return sinks.Label(fmt.Errorf("this worker has no source %q to ack at: give it the configuration of the others", Clip(in.Target.NATS.Source, 100)), "no such source")
+		}
+		return a.NATS.Settle(ctx, *in.Target.NATS, rejected(in.Ack.Receipt))
 	}
-	return sinks.Permanent(errors.New("the ack target names neither a signal nor a URL"))
+	return sinks.Permanent(errors.New("the ack target names no signal, no URL and no message"))
+}
+
+// rejected tells whether the one result of an ack was refused.
+func rejected(receipt consign.Receipt) bool {
+	return slices.ContainsFunc(receipt.Unrouted, func(u consign.Unrouted) bool { return u.Outcome == consign.Rejected })
 }

@@ -24,6 +24,8 @@ type Activities struct {
 	Temporal client.Client
 	// Acks sends acks over HTTP. Nil: such acks fail, saying so.
 	Acks Poster
+	// NATS sends acks to sources of NATS. Nil: such acks fail, saying so.
+	NATS Settler
 	// Metrics may not be nil.
 	Metrics *Metrics
 	// Log may not be nil.

@@ -40,6 +40,8 @@ type Options struct {
 	Namespace string
 	// Config with the sinks. Required.
 	Config *config.Config
+	// NATS sends acks to the configuration's sources of NATS. Nil: such acks wait for another worker.
+	NATS activities.Settler
 	// Drain is how long Stop lets attempts under way finish. What is not over by then is left to
 	// Temporal, which has it tried again. Default [DefaultDrain].
 	Drain time.Duration
@@ -74,7 +76,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	}
 	o.Registry.MustRegister(newBacklog(o.Temporal, o.Namespace, o.Config.Sinks))
 	acts := &activities.Activities{
-		Config: o.Config, Gates: w.gates, Temporal: o.Temporal, Acks: w.acks, Metrics: metrics, Log: o.Log,
+		Config: o.Config, Gates: w.gates, Temporal: o.Temporal, Acks: w.acks, NATS: o.NATS, Metrics: metrics, Log: o.Log,
 	}
 	w.workers = append(w.workers, w.main(acts))
 	for _, sink := range o.Config.Sinks {

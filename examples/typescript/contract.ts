@@ -22,6 +22,7 @@ export interface Entry extends Result {
 export interface AckTarget {
   signal?: { workflow_id: string; run_id?: string; name?: string };
   http?: { url: string };
+  nats?: { source: string; subject: string };
 }
 
 export interface FirstAttemptsRequest {
