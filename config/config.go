@@ -13,6 +13,8 @@ type Config struct { //nolint:recvcheck // it is printed as a value too, and the
 	Defaults Delivery `yaml:"defaults"`
 	// Sinks in the order of the file.
 	Sinks []Sink `yaml:"sinks"`
+	// Sources that workers read results from, in the order of the file.
+	Sources []Source `yaml:"sources"`
 	// Unmatched says what becomes of a result that no sink wants. Default: ack.
 	Unmatched Unmatched `yaml:"unmatched"`
 	// DeadLetters says who is told of a dead letter.

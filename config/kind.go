@@ -1,11 +1,13 @@
 package config
 
-// Kind is what reading a file needs to know of a kind of sink.
+// Kind is what reading a file needs to know of a kind of sink, or of source.
 type Kind struct {
 	// Name is the key under which the kind's settings stand: "webhook".
 	Name string
-	// Summary says in a few words what it delivers to.
+	// Summary says in a few words what it delivers to, or reads from.
 	Summary string
+	// Source is true for a kind of source, which stands under "sources". Network and External are for sinks.
+	Source bool
 	// Network is true for kinds that cross a network, whose retries outlast a restart of the receiver.
 	Network bool
 	// External is true for a kind whose attempts are made by workers other than Consign's own.

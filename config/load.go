@@ -102,16 +102,19 @@ func (r *reader) config(root *node, into *Config) {
 	into.Unmatched = UnmatchedAck
 	into.Acks = defaultAcks()
 	into.HTTP = defaultHTTP()
-	sinks, sections := root.like(), root
+	named, sections := root.like(), root
 	if root.shape == mapping {
-		sinks, sections = root.split(func(key string) bool { return key == "sinks" })
+		named, sections = root.split(func(key string) bool { return key == "sinks" || key == "sources" })
 	}
 	r.decodeStruct(sections, reflect.ValueOf(into).Elem(), "")
 
 	defaults, _ := sections.get("defaults")
 	r.checkDefaults(defaults.value)
-	if section, found := sinks.get("sinks"); found {
+	if section, found := named.get("sinks"); found {
 		into.Sinks = r.sinks(section.value, defaults.value)
+	}
+	if section, found := named.get("sources"); found {
+		into.Sources = r.sources(section.value)
 	}
 	acks, _ := sections.get("acks")
 	r.checkAcks(acks.value, &into.Acks)

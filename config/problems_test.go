@@ -35,7 +35,7 @@ func TestParse_OneMistake_IsOneClearLine(t *testing.T) {
 		"not YAML":             {"sinks:\n  a: b: c\n", `consign.yaml:2:6: not YAML: mapping value is not allowed in this context`},
 		"tab":                  {"sinks:\n\ta: {}\n", `consign.yaml:2:1: not YAML: found character '\t' that cannot start any token: indent with spaces, not with tabs`},
 		"variable in braces":   {"acks: {secret: ${A}}\n", `consign.yaml:1:17: not YAML: ',' or '}' must be specified: inside { } and [ ], "${NAME}" needs its quotes`},
-		"no mapping":           {"hello\n", `consign.yaml:1:1: "hello" is not a mapping with any of defaults, sinks, unmatched, dead_letters, acks, http`},
+		"no mapping":           {"hello\n", `consign.yaml:1:1: "hello" is not a mapping with any of defaults, sinks, sources, unmatched, dead_letters, acks, http`},
 		"two documents":        {"sinks: {}\n---\nsinks: {}\n", `consign.yaml:3:1: a second document: a file holds one configuration, so remove the line --- before it`},
 		"sinks as a list":      {"sinks: [a]\n", `consign.yaml:1:8: sinks: expected a mapping of names to sinks, such as {archive: {file: {path: results.ndjson}}}`},
 		"duplicate section":    {"unmatched: ack\nunmatched: ack\n", `consign.yaml:2:1: unmatched: "unmatched" is set already, at line 1: remove one of them`},

@@ -18,7 +18,13 @@ func Schema(kinds []Kind, docs map[string]string) map[string]any {
 			"type":                 []string{"object", "null"},
 			"description":          docs[keyOf(reflect.TypeFor[Config](), "Sinks")],
 			"propertyNames":        map[string]any{"pattern": sinkName},
-			"additionalProperties": s.sink(kinds),
+			"additionalProperties": s.sink(kindsOf(kinds, false)),
+		},
+		"sources": map[string]any{
+			"type":                 []string{"object", "null"},
+			"description":          docs[keyOf(reflect.TypeFor[Config](), "Sources")],
+			"propertyNames":        map[string]any{"pattern": sinkName},
+			"additionalProperties": s.source(kindsOf(kinds, true)),
 		},
 	})
 	top["$schema"], top["title"] = SchemaURL, "Configuration of Consign"

@@ -69,6 +69,13 @@ func (c Config) tree() *node {
 		sinks.set(sink.Name, e.sink(sink))
 	}
 	root.set("sinks", sinks)
+	if len(c.Sources) > 0 {
+		sources := &node{shape: mapping}
+		for _, source := range c.Sources {
+			sources.set(source.Name, e.source(source))
+		}
+		root.set("sources", sources)
+	}
 	root.set("unmatched", e.encode(reflect.ValueOf(c.Unmatched), "unmatched"))
 	root.set("dead_letters", e.encode(reflect.ValueOf(c.DeadLetters), "dead_letters"))
 	root.set("acks", e.encode(reflect.ValueOf(c.Acks), "acks"))

@@ -89,22 +89,9 @@ func isDelivery(key string) bool {
 	return found
 }
 
-func (r *reader) kind(name string) (Kind, bool) {
-	for _, kind := range r.kinds {
-		if kind.Name == name {
-			return kind, true
-		}
-	}
-	return Kind{}, false
-}
+func (r *reader) kind(name string) (Kind, bool) { return kindNamed(r.sinkKinds(), name) }
 
-func (r *reader) kindNames() []string {
-	names := make([]string, len(r.kinds))
-	for i, kind := range r.kinds {
-		names[i] = kind.Name
-	}
-	return names
-}
+func (r *reader) kindNames() []string { return kindNames(r.sinkKinds()) }
 
 // settings reads a kind's own settings.
 func (r *reader) settings(kind Kind, e entry, path string) Settings {
