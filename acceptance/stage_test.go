@@ -23,6 +23,7 @@ import (
 	"github.com/consign-dev/consign/embedded"
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/all"
+	"github.com/consign-dev/consign/sources/nats"
 	"github.com/consign-dev/consign/worker"
 )
 
@@ -63,6 +64,8 @@ type stage struct {
 	sinks     map[string]*script
 	config    *config.Config
 	worker    *worker.Worker
+	sources   *nats.Sources
+	reading   *nats.Reading
 }
 
 // namespaces that no test has yet. Each takes seconds to make, so they are made side by side.
@@ -120,7 +123,7 @@ func perform(t *testing.T, yaml string) *stage {
 
 func (s *stage) start(yaml string) {
 	s.Helper()
-	kinds := append(all.Kinds(), config.Kind{Name: "script", New: func() config.Settings { return &scripted{stage: s} }})
+	kinds := append(all.Kinds(), nats.Kind(), config.Kind{Name: "script", New: func() config.Settings { return &scripted{stage: s} }})
 	parsed, err := config.Parse("test.yaml", []byte(yaml), kinds, os.LookupEnv)
 	require.NoError(s, err)
 	s.config = parsed
@@ -129,12 +132,16 @@ func (s *stage) start(yaml string) {
 			s.sinks[sink.Name] = &script{}
 		}
 	}
+	log := zaptest.NewLogger(s, zaptest.Level(zap.WarnLevel))
+	s.sources, err = nats.New(parsed, log)
+	require.NoError(s, err)
 	w, err := worker.Start(s.ctx, worker.Options{
-		Temporal: s.temporal, Namespace: s.namespace, Config: parsed, Drain: 5 * time.Second,
-		Log: zaptest.NewLogger(s, zaptest.Level(zap.WarnLevel)),
+		Temporal: s.temporal, Namespace: s.namespace, Config: parsed, NATS: s.sources, Drain: 5 * time.Second, Log: log,
 	})
 	require.NoError(s, err)
 	s.worker = w
+	s.reading, err = s.sources.Start(s.temporal)
+	require.NoError(s, err)
 	s.Cleanup(s.stop)
 }
 
@@ -144,7 +151,9 @@ func (s *stage) stop() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	require.NoError(s, s.reading.Stop(ctx))
 	require.NoError(s, s.worker.Stop(ctx))
+	require.NoError(s, s.sources.Close(ctx))
 	s.worker = nil
 }
 

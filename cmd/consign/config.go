@@ -10,6 +10,7 @@ import (
 	"github.com/consign-dev/consign/cmd/internal/exit"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks/all"
+	"github.com/consign-dev/consign/sources/nats"
 )
 
 func configCommand() *cobra.Command {
@@ -87,7 +88,7 @@ func configSchemaCommand() *cobra.Command {
   # yaml-language-server: $schema=consign.schema.json`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return writeJSON(cmd.OutOrStdout(), config.Schema(all.Kinds(), all.Documentation()))
+			return writeJSON(cmd.OutOrStdout(), config.Schema(kinds(), all.Documentation()))
 		},
 	}
 }
@@ -97,12 +98,15 @@ func addConfig(cmd *cobra.Command, path *string) {
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
 
+// kinds are those of sinks and of sources.
+func kinds() []config.Kind { return append(all.Kinds(), nats.Kind()) }
+
 // loadConfig reads the configuration at a path, or the one to be found when there is none.
 func loadConfig(path string) (*config.Config, error) {
 	if path == "" {
 		path = config.Find()
 	}
-	c, err := config.Load(path, all.Kinds())
+	c, err := config.Load(path, kinds())
 	if err != nil {
 		return nil, exit.With(exit.Usage, err)
 	}
@@ -119,6 +123,13 @@ func summary(c *config.Config) string {
 		}
 	}
 	text := fmt.Sprintf("%s (%s)", count(len(names), "sink"), strings.Join(names, ", "))
+	if len(c.Sources) > 0 {
+		sources := make([]string, len(c.Sources))
+		for i, source := range c.Sources {
+			sources[i] = source.Name
+		}
+		text += fmt.Sprintf(", %s (%s)", count(len(sources), "source"), strings.Join(sources, ", "))
+	}
 	if c.Path == "" {
 		text += ", built in: there is no configuration file"
 	}
@@ -130,6 +141,7 @@ type verdict struct {
 	OK       bool             `json:"ok"`
 	File     string           `json:"file,omitempty"`
 	Sinks    []config.Sink    `json:"sinks"`
+	Sources  []config.Source  `json:"sources,omitempty"`
 	Notes    []config.Problem `json:"notes"`
 	Problems []config.Problem `json:"problems"`
 }
@@ -145,6 +157,7 @@ func verdictOn(c *config.Config, err error) verdict {
 	default:
 		v.File = c.Path
 		v.Sinks = append(v.Sinks, c.Sinks...)
+		v.Sources = c.Sources
 		v.Notes = append(v.Notes, c.Notes...)
 	}
 	return v

@@ -17,6 +17,7 @@ import (
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/webhook"
+	"github.com/consign-dev/consign/sources/nats"
 	"github.com/consign-dev/consign/worker"
 )
 
@@ -42,7 +43,8 @@ type workplace struct {
 	log     *zap.Logger
 	config  *config.Config
 	metrics *metrics
-	source  *source
+	source  *source // over HTTP
+	sources *nats.Sources
 	drain   time.Duration
 }
 
@@ -72,6 +74,10 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	if err := trySinks(cmd.Context(), c); err != nil {
 		return nil, exit.With(exit.Usage, err)
 	}
+	sources, err := nats.New(c, log)
+	if err != nil {
+		return nil, exit.With(exit.Usage, err)
+	}
 	m, err := serveMetrics(cmd.Context(), f.metrics)
 	if err != nil {
 		return nil, err
@@ -79,7 +85,7 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	if m.address != "" {
 		log.Info("metrics", zap.String("url", "http://"+m.address+"/metrics"))
 	}
-	place := &workplace{log: log, config: c, metrics: m, drain: f.drain}
+	place := &workplace{log: log, config: c, metrics: m, sources: sources, drain: f.drain}
 	if place.source, err = listenHTTP(cmd.Context(), place); err != nil {
 		m.stop()
 		return nil, err
@@ -116,32 +122,45 @@ func trySinks(ctx context.Context, c *config.Config) error {
 	return errors.Join(problems...)
 }
 
-func (p *workplace) start(ctx context.Context, temporal client.Client, namespace string) (*worker.Worker, error) {
+// running is a worker, and the sources that it delivers for.
+type running struct {
+	*worker.Worker
+	reading *nats.Reading
+}
+
+// start starts the worker, then takes results over HTTP and reads the sources.
+func (p *workplace) start(ctx context.Context, temporal client.Client, namespace string) (*running, error) {
 	w, err := worker.Start(ctx, worker.Options{
-		Temporal: temporal, Namespace: namespace, Config: p.config,
+		Temporal: temporal, Namespace: namespace, Config: p.config, NATS: p.sources,
 		Drain: p.drain, Registry: p.metrics.registry, Log: p.log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.sources.Close(ctx))
 	}
+	reading, err := p.sources.Start(temporal)
+	if err != nil {
+		return nil, errors.Join(err, w.Stop(ctx), p.sources.Close(ctx))
+	}
+	r := &running{w, reading}
 	if err := p.source.open(temporal, p.config.HTTP.BatchMax); err != nil {
-		return nil, errors.Join(err, p.stop(w)) //nolint:contextcheck // it stops also when ctx is over
+		return nil, errors.Join(err, p.stop(r)) //nolint:contextcheck // it stops also when ctx is over
 	}
-	return w, nil
+	return r, nil
 }
 
 // stopGrace is what stopping may take beyond the drain time, to close sinks and connections.
 const stopGrace = 2 * time.Second
 
-// stop takes no more results, then drains a worker, each within the drain time. A sink that hangs even when it is closed, such as a
-// pipe that nobody reads, is left behind: what it has not taken is safe in Temporal.
-func (p *workplace) stop(w *worker.Worker) error {
+// stop takes no more results and reads no more from sources, then drains the worker, and closes what acks go through,
+// each within the drain time. A sink that hangs even when it is closed, such as a pipe that nobody reads, is left
+// behind: what it has not taken is safe in Temporal.
+func (p *workplace) stop(r *running) error {
 	p.source.stop(p.log, p.drain)
 	p.log.Info("draining", zap.Duration("within", p.drain))
 	ctx, cancel := context.WithTimeout(context.Background(), p.drain+stopGrace)
 	defer cancel()
 	stopped := make(chan error, 1)
-	go func() { stopped <- w.Stop(ctx) }()
+	go func() { stopped <- errors.Join(r.reading.Stop(ctx), r.Stop(ctx), p.sources.Close(ctx)) }()
 	select {
 	case err := <-stopped:
 		return err

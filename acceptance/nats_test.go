@@ -1,0 +1,299 @@
+package acceptance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/sinks"
+)
+
+// broker is a NATS server in this process with the stream DETECTIONS, which can go away and come back.
+type broker struct {
+	*testing.T
+	options natsserver.Options
+	running *natsserver.Server
+	js      jetstream.JetStream
+}
+
+func newBroker(t *testing.T) *broker {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := listener.Addr().(*net.TCPAddr).Port
+	require.NoError(t, listener.Close())
+	b := &broker{T: t, options: natsserver.Options{
+		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true, MaxPayload: 4 << 20,
+	}}
+	b.start()
+	t.Cleanup(b.stop)
+	conn, err := natsgo.Connect(b.url(), natsgo.MaxReconnects(-1), natsgo.ReconnectWait(50*time.Millisecond))
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	b.js, err = jetstream.New(conn)
+	require.NoError(t, err)
+	_, err = b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "DETECTIONS", Subjects: []string{"detections.>"}})
+	require.NoError(t, err)
+	return b
+}
+
+func (b *broker) start() {
+	b.Helper()
+	options := b.options // the server changes what it is given
+	running, err := natsserver.NewServer(&options)
+	require.NoError(b, err)
+	running.Start()
+	require.True(b, running.ReadyForConnections(time.Minute))
+	b.running = running
+}
+
+func (b *broker) stop() {
+	if b.running != nil {
+		b.running.Shutdown()
+		b.running.WaitForShutdown()
+		b.running = nil
+	}
+}
+
+func (b *broker) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", b.options.Port) }
+
+// publish stores a message, with headers by name and value.
+func (b *broker) publish(body string, headers ...string) {
+	b.Helper()
+	message := &natsgo.Msg{Subject: "detections.edr", Data: []byte(body), Header: natsgo.Header{}}
+	for i := 0; i < len(headers); i += 2 {
+		message.Header[headers[i]] = []string{headers[i+1]}
+	}
+	_, err := b.js.PublishMsg(b.Context(), message)
+	require.NoError(b, err)
+}
+
+// state is what the server knows of the consumer "consign", which may not be there yet.
+func (b *broker) state() jetstream.ConsumerInfo {
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	defer cancel()
+	consumer, err := b.js.Consumer(ctx, "DETECTIONS", "consign")
+	if err != nil {
+		return jetstream.ConsumerInfo{}
+	}
+	return *consumer.CachedInfo()
+}
+
+// advised counts what the server says of the consumer: "MSG_TERMINATED", for one.
+func (b *broker) advised(what string) func() int {
+	b.Helper()
+	var count atomic.Int64
+	_, err := b.js.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER."+what+".DETECTIONS.consign", func(*natsgo.Msg) { count.Add(1) })
+	require.NoError(b, err)
+	require.NoError(b, b.js.Conn().Flush())
+	return func() int { return int(count.Load()) }
+}
+
+// reads is a configuration that reads from the broker, with more settings of the source, and sinks.
+func (b *broker) reads(settings, rest string) string {
+	return fmt.Sprintf("sources: {edr: {nats: {url: %q, stream: DETECTIONS%s}}}\n%s", b.url(), settings, rest)
+}
+
+func (s *stage) acked(b *broker, floor uint64) {
+	s.Helper()
+	s.eventually(func() bool { return b.state().AckFloor.Stream >= floor }, "the messages are acked")
+	state := b.state()
+	require.Equal(s, floor, state.AckFloor.Stream)
+	require.Zero(s, state.NumAckPending)
+}
+
+// letters waits until there are so many dead letters, and returns what they hold, by their ids.
+func (s *stage) letters(n int) []consign.Record {
+	s.Helper()
+	s.listed(n)
+	page, err := s.temporal.ListWorkflow(s.ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1000, Query: "WorkflowType = 'DeadLetter'"})
+	require.NoError(s, err)
+	var records []consign.Record
+	for _, found := range page.GetExecutions() {
+		records = append(records, s.record(found.GetExecution().GetWorkflowId()))
+	}
+	slices.SortFunc(records, func(a, b consign.Record) int { return strings.Compare(a.ID, b.ID) })
+	return records
+}
+
+func TestNATS_EveryFormOfMessage_IsDeliveredAndAcked(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	b.publish(`{"a": 1}`)
+	b.publish(`{"a":2}`, "Nats-Msg-Id", "two")
+	b.publish(`{"source":"s","id":"three","type":"t","data":{"a":3}}`)
+	b.publish(`{"specversion":"1.0","source":"s","id":"four","type":"t","data":4,"subject":"x"}`, "Content-Type", "application/cloudevents+json")
+	b.publish(`{"data":5,"source":"not mine"}`, "ce-specversion", "1.0", "ce-id", "f%20ive", "ce-source", "s", "ce-type", "consign.result", "ce-time", "2026-03-01T12:30:00Z")
+	b.publish(`"six"`, "Nats-Msg-Id", "six")
+	s := perform(t, b.reads(", type: detection", twoSinks))
+	s.acked(b, 6)
+	got := map[string]consign.Result{}
+	for _, d := range s.sinks["one"].took() {
+		id := d.Result.ID
+		if strings.HasPrefix(id, "DETECTIONS-1-") {
+			id, d.Result.ID = "one", ""
+		}
+		got[id] = d.Result
+	}
+	require.Equal(t, map[string]consign.Result{
+		"one":   {Source: "DETECTIONS", Type: "detection", Data: []byte(`{"a":1}`)},
+		"two":   {Source: "DETECTIONS", ID: "two", Type: "detection", Data: []byte(`{"a":2}`)},
+		"three": {Source: "s", ID: "three", Type: "t", Data: []byte(`{"a":3}`)},
+		"four":  {Source: "s", ID: "four", Type: "t", Data: []byte(`4`), Subject: "x"},
+		"f ive": {Source: "s", ID: "f ive", Type: "detection", Data: []byte(`{"data":5,"source":"not mine"}`), Time: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)},
+		"six":   {Source: "DETECTIONS", ID: "six", Type: "detection", Data: []byte(`"six"`)},
+	}, got)
+	require.Len(t, s.sinks["two"].took(), 6)
+}
+
+func TestNATS_AMessage_IsAckedOnlyOnceEverySinkHasItAndIsNotDeliveredAgainMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	s := newStage(t)
+	down := &script{}
+	down.answers(func(int, sinks.Delivery) error { return errors.New("down") })
+	s.sinks["two"] = down
+	s.start(b.reads(", ack_wait: 1s", `sinks: {one: {script: {}}, two: {script: {}, retry: {max: 1000, backoff: 100ms, max_backoff: 100ms}, circuit: {failures: -1}}}`))
+	b.publish(`{}`)
+	b.publish(`{}`)
+	s.eventually(func() bool { return len(s.sinks["one"].took()) == 2 }, "the first sink has both")
+	// Without signs of life, both would come again three times in what 30 attempts take.
+	s.eventually(func() bool { return len(down.tries()) >= 60 }, "many attempts at the second")
+	state := b.state()
+	require.Zero(t, state.AckFloor.Stream)
+	require.Equal(t, 2, state.NumAckPending)
+	require.Zero(t, state.NumRedelivered)
+	down.answers(nil)
+	s.acked(b, 2)
+	require.Len(t, s.sinks["one"].took(), 2)
+	require.Len(t, down.took(), 2)
+}
+
+func TestNATS_ProcessThatEndsBeforeTheAck_LeavesItToTheNext_WhichDeliversNothingTwice(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	s := newStage(t)
+	down := &script{}
+	down.answers(func(int, sinks.Delivery) error { return errors.New("down") })
+	s.sinks["two"] = down
+	yaml := b.reads(", ack_wait: 1s", `sinks: {one: {script: {}}, two: {script: {}, retry: {max: 1000, backoff: 100ms, max_backoff: 100ms}, circuit: {failures: -1}}}`)
+	s.start(yaml)
+	b.publish(`{"n":1}`)
+	s.eventually(func() bool { return len(s.sinks["one"].took()) == 1 && len(down.tries()) > 2 }, "the first sink has it")
+	s.stop()
+	require.Equal(t, 1, b.state().NumAckPending)
+	s.start(yaml)
+	s.eventually(func() bool { return b.state().NumRedelivered == 1 }, "it comes again")
+	down.answers(nil)
+	s.acked(b, 1)
+	require.Len(t, s.sinks["one"].took(), 1)
+	require.Len(t, down.took(), 1)
+	require.Len(t, s.workflows(), 1)
+}
+
+func TestNATS_MessageThatComesAgainAfterItsWorkflowHasClosed_IsAcked(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	s := newStage(t)
+	// The result is there before the source is read: as if its ack had been lost for good.
+	b.publish(`{"n":1}`, "Nats-Msg-Id", "one")
+	s.start(twoSinks)
+	handle, err := s.client.Submit(s.ctx, consign.Result{Source: "DETECTIONS", ID: "one", Data: []byte(`{"n":1}`)})
+	require.NoError(t, err)
+	s.wait(handle)
+	s.stop()
+	s.start(b.reads("", twoSinks))
+	s.acked(b, 1)
+	require.Len(t, s.sinks["one"].took(), 1)
+}
+
+func TestNATS_WorkerThatDiesBeforeTheAck_HasItSentByAnother(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	s := newStage(t)
+	down := &script{}
+	down.answers(func(int, sinks.Delivery) error { return errors.New("down") })
+	s.sinks["two"] = down
+	rest := `sinks: {one: {script: {}}, two: {script: {}, retry: {max: 1000, backoff: 100ms, max_backoff: 100ms}, circuit: {failures: -1}}}
+acks: {retry: {max: 1000, backoff: 100ms, max_backoff: 100ms}}`
+	s.start(b.reads("", rest))
+	b.publish(`{"n":1}`)
+	s.eventually(func() bool { return len(down.tries()) > 2 }, "attempts")
+	s.stop()
+	// A worker that lacks the source commits, and cannot ack.
+	down.answers(nil)
+	s.start(rest)
+	s.eventually(func() bool { return len(down.took()) == 1 }, "it is committed")
+	require.Equal(t, 1, b.state().NumAckPending)
+	s.stop()
+	// One that has it, and reads nothing new.
+	s.start(b.reads("", rest))
+	s.acked(b, 1)
+	require.Zero(t, b.state().NumRedelivered)
+}
+
+func TestNATS_WhatCannotBeSubmitted_IsParkedWholeAndThenTerminated(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	s := newStage(t)
+	s.start(twoSinks)
+	handle, err := s.client.Submit(s.ctx, consign.Result{Source: "s", ID: "taken", Data: []byte(`1`)})
+	require.NoError(t, err)
+	s.wait(handle)
+	s.stop()
+	large := `"` + strings.Repeat("x", 3<<19) + `"`
+	b.publish("no JSON", "X-From", "probe")
+	b.publish("\xff\xfe")
+	b.publish(large)
+	b.publish(`{"source":"s","id":"taken","data":2}`)
+	b.publish(`{"good":true}`)
+	terminated := b.advised("MSG_TERMINATED")
+	s.start(b.reads("", twoSinks))
+	s.acked(b, 5)
+	s.eventually(func() bool { return terminated() == 4 }, "four are terminated")
+	require.Len(t, s.sinks["one"].took(), 2)
+	letters := s.letters(7)
+	found := map[string]int{}
+	var parts []byte
+	for _, record := range letters {
+		found[record.Label]++
+		held := struct {
+			Subject string
+			Headers natsgo.Header
+			Text    *string
+			Base64  []byte
+			Part    int
+			Parts   int
+		}{}
+		require.NoError(t, json.Unmarshal(record.Results[0].Data, &held))
+		require.Equal(t, "detections.edr", held.Subject)
+		switch {
+		case held.Parts > 0:
+			require.Equal(t, 4, held.Parts) // 1.5 MiB and two quotes
+			parts = append(parts, held.Base64...)
+		case held.Base64 != nil:
+			require.Equal(t, []byte("\xff\xfe"), held.Base64)
+		case strings.HasPrefix(*held.Text, "no"):
+			require.Equal(t, "no JSON", *held.Text)
+			require.Equal(t, "probe", held.Headers["X-From"][0])
+		default:
+			require.JSONEq(t, `{"source":"s","id":"taken","data":2}`, *held.Text)
+		}
+	}
+	require.Equal(t, map[string]int{"unreadable": 2, "too large": 4, "conflict": 1}, found)
+	require.Len(t, parts, len(large))
+}
