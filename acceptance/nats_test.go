@@ -297,3 +297,98 @@ func TestNATS_WhatCannotBeSubmitted_IsParkedWholeAndThenTerminated(t *testing.T)
 	require.Equal(t, map[string]int{"unreadable": 2, "too large": 4, "conflict": 1}, found)
 	require.Len(t, parts, len(large))
 }
+
+func TestNATS_ResultThatIsRejected_HasItsMessageTerminated(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	terminated := b.advised("MSG_TERMINATED")
+	b.publish(`{"wanted":false}`)
+	b.publish(`{"wanted":true}`)
+	s := perform(t, b.reads("", "unmatched: reject\nsinks: {one: {script: {}, when: data.wanted}}"))
+	s.acked(b, 2)
+	s.eventually(func() bool { return terminated() == 1 }, "one is terminated")
+	require.Len(t, s.sinks["one"].took(), 1)
+}
+
+func TestNATS_WhereToBegin_CountsWhenTheConsumerIsMade(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		deliver func(b *broker, third time.Time) string
+		first   string
+	}{
+		"all":      {func(*broker, time.Time) string { return "all" }, "1"},
+		"new":      {func(*broker, time.Time) string { return "new" }, "5"},
+		"sequence": {func(*broker, time.Time) string { return "sequence 2" }, "2"},
+		"time": {func(_ *broker, third time.Time) string {
+			return "time " + third.Format(time.RFC3339Nano)
+		}, "3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBroker(t)
+			for n := range 4 {
+				b.publish(fmt.Sprintf(`{"n":%d}`, n+1))
+			}
+			stream, err := b.js.Stream(t.Context(), "DETECTIONS")
+			require.NoError(t, err)
+			third, err := stream.GetMsg(t.Context(), 3)
+			require.NoError(t, err)
+			yaml := b.reads(fmt.Sprintf(", deliver: %q", test.deliver(b, third.Time)), `sinks: {one: {script: {}}}`)
+			s := perform(t, yaml)
+			s.eventually(func() bool { return b.state().Name != "" }, "the consumer is made")
+			b.publish(`{"n":5}`)
+			s.acked(b, 5)
+			s.stop()
+			b.publish(`{"n":6}`)
+			s.start(yaml)
+			s.acked(b, 6)
+			var first []string
+			for _, d := range s.sinks["one"].took() {
+				first = append(first, string(d.Result.Data))
+			}
+			slices.Sort(first)
+			require.Equal(t, fmt.Sprintf(`{"n":%s}`, test.first), first[0])
+			require.Equal(t, `{"n":6}`, first[len(first)-1])
+		})
+	}
+}
+
+func TestNATS_BrokerThatGoesAwayAndComesBack_LosesNothingAndHasAllAcked(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	s := newStage(t)
+	down := &script{}
+	down.answers(func(int, sinks.Delivery) error { return errors.New("down") })
+	s.sinks["two"] = down
+	s.start(b.reads(", ack_wait: 1s", `sinks: {one: {script: {}}, two: {script: {}, retry: {max: 1000, backoff: 100ms, max_backoff: 100ms}, circuit: {failures: -1}}}
+acks: {retry: {max: 1000, backoff: 100ms, max_backoff: 100ms}}`))
+	for n := range 20 {
+		b.publish(fmt.Sprintf(`{"n":%d}`, n))
+	}
+	s.eventually(func() bool { return len(s.sinks["one"].took()) == 20 }, "the first sink has all")
+	b.stop()
+	down.answers(nil)
+	s.eventually(func() bool { return len(down.took()) == 20 }, "all is committed, and cannot be acked")
+	b.start()
+	s.acked(b, 20)
+	b.publish(`{"n":"after"}`)
+	s.acked(b, 21)
+	require.Len(t, s.sinks["one"].took(), 21)
+	require.Len(t, down.took(), 21)
+}
+
+func TestNATS_SeveralProcesses_ShareTheMessagesOfOneConsumer(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	yaml := b.reads(", max_open: 300", `sinks: {one: {script: {}}}`)
+	s := perform(t, yaml)
+	other := &stage{T: t, ctx: s.ctx, namespace: s.namespace, temporal: s.temporal, client: s.client, sinks: map[string]*script{}}
+	other.start(yaml)
+	for n := range 500 {
+		b.publish(fmt.Sprintf(`{"n":%d}`, n))
+	}
+	s.acked(b, 500)
+	require.Equal(t, 500, len(s.sinks["one"].took())+len(other.sinks["one"].took()))
+	require.Equal(t, 300, b.state().Config.MaxAckPending)
+	require.Zero(t, b.state().NumRedelivered)
+}

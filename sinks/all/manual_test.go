@@ -100,13 +100,15 @@ func table(text *strings.Builder, settings []config.Setting, docs map[string]str
 // link is a reference to a Go name in a comment, which a user of the file has no use for.
 var link = regexp.MustCompile(`\[([A-Za-z.]+)\]`)
 
-// comments reads the documentation of every field with a yaml tag in config and in the kinds' packages.
+// comments reads the documentation of every field with a yaml tag in config, and in the packages of kinds.
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	said := map[string]string{}
 	folders, err := filepath.Glob("../*")
 	require.NoError(t, err)
-	folders = append(folders, "..", "../../config") // what kinds share stands above them
+	sources, err := filepath.Glob("../../sources/*")
+	require.NoError(t, err)
+	folders = append(append(folders, sources...), "..", "../../config") // what kinds share stands above them
 	for _, folder := range folders {
 		files, _ := filepath.Glob(filepath.Join(folder, "*.go"))
 		for _, name := range slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, "_test.go") }) {

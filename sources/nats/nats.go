@@ -1,6 +1,8 @@
 // Package nats reads results from a stream of NATS JetStream, and has each message acked by the workflow
 // that delivers it.
 //
+//	sinks:
+//	  archive: {file: {path: results.ndjson}}
 //	sources:
 //	  detections:
 //	    nats:
@@ -11,8 +13,6 @@
 //	      deliver: new
 //	      user: consign
 //	      password: ${NATS_PASSWORD}
-//	sinks:
-//	  archive: {file: {path: results.ndjson}}
 //
 // # The ack
 //
