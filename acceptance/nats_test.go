@@ -304,7 +304,7 @@ func TestNATS_ResultThatIsRejected_HasItsMessageTerminated(t *testing.T) {
 	terminated := b.advised("MSG_TERMINATED")
 	b.publish(`{"wanted":false}`)
 	b.publish(`{"wanted":true}`)
-	s := perform(t, b.reads("", "unmatched: reject\nsinks: {one: {script: {}, when: data.wanted}}"))
+	s := perform(t, b.reads("", "unmatched: reject\nsinks: {one: {script: {}, when: data.wanted == true}}"))
 	s.acked(b, 2)
 	s.eventually(func() bool { return terminated() == 1 }, "one is terminated")
 	require.Len(t, s.sinks["one"].took(), 1)

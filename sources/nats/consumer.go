@@ -36,7 +36,7 @@ func (s *Settings) consumer(ctx context.Context, js jetstream.JetStream) (jetstr
 	}
 	there := consumer.CachedInfo().Config
 	if there.AckPolicy != jetstream.AckExplicitPolicy {
-		return nil, fmt.Errorf("consumer %s of stream %s has the ack policy %q, which cannot be changed: name another durable, or delete it", s.Durable, s.Stream, there.AckPolicy)
+		return nil, fmt.Errorf("consumer %s of stream %s has the ack policy %s, which cannot be changed: name another durable, or delete it", s.Durable, s.Stream, there.AckPolicy)
 	}
 	if !s.adjust(&there) {
 		return consumer, nil
