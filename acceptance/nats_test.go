@@ -272,12 +272,12 @@ func TestNATS_WhatCannotBeSubmitted_IsParkedWholeAndThenTerminated(t *testing.T)
 	for _, record := range letters {
 		found[record.Label]++
 		held := struct {
-			Subject string
-			Headers natsgo.Header
-			Text    *string
-			Base64  []byte
-			Part    int
-			Parts   int
+			Subject string        `json:"subject"`
+			Headers natsgo.Header `json:"headers"`
+			Text    *string       `json:"text"`
+			Base64  []byte        `json:"base64"`
+			Part    int           `json:"part"`
+			Parts   int           `json:"parts"`
 		}{}
 		require.NoError(t, json.Unmarshal(record.Results[0].Data, &held))
 		require.Equal(t, "detections.edr", held.Subject)

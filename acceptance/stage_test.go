@@ -140,7 +140,7 @@ func (s *stage) start(yaml string) {
 	})
 	require.NoError(s, err)
 	s.worker = w
-	s.reading, err = s.sources.Start(s.temporal)
+	s.reading, err = s.sources.Start(s.ctx, s.temporal)
 	require.NoError(s, err)
 	s.Cleanup(s.stop)
 }

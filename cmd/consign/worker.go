@@ -137,7 +137,7 @@ func (p *workplace) start(ctx context.Context, temporal client.Client, namespace
 	if err != nil {
 		return nil, errors.Join(err, p.sources.Close(ctx))
 	}
-	reading, err := p.sources.Start(temporal)
+	reading, err := p.sources.Start(ctx, temporal)
 	if err != nil {
 		return nil, errors.Join(err, w.Stop(ctx), p.sources.Close(ctx))
 	}

@@ -1,7 +1,6 @@
 package nats
 
 import (
-	"container/list"
 	"context"
 	"sync"
 	"time"
@@ -15,19 +14,19 @@ type held struct {
 	every time.Duration
 
 	mu     sync.Mutex
-	places map[place]*list.Element
-	order  *list.List // of *open, by when they are due
+	places map[place]*open
+	order  []*open // by when they are due
 }
 
 // open is one message that is held.
 type open struct {
 	message jetstream.Msg
-	at      place
 	due     time.Time // when the server has to hear of it
+	over    bool      // it is held no more, and leaves the order when it is due
 }
 
 func newHeld(ackWait time.Duration) *held {
-	return &held{every: ackWait / 2, places: map[place]*list.Element{}, order: list.New()}
+	return &held{every: ackWait / 2, places: map[place]*open{}}
 }
 
 // add holds a message, and tells whether it is new. One that is held already is the same message delivered
@@ -35,19 +34,21 @@ func newHeld(ackWait time.Duration) *held {
 func (h *held) add(message jetstream.Msg, at place) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if e := h.places[at]; e != nil {
-		e.Value.(*open).message = message
+	if there := h.places[at]; there != nil {
+		there.message = message
 		return false
 	}
-	h.places[at] = h.order.PushBack(&open{message: message, at: at, due: time.Now().Add(h.every)})
+	o := &open{message: message, due: time.Now().Add(h.every)}
+	h.places[at] = o
+	h.order = append(h.order, o)
 	return true
 }
 
 func (h *held) remove(at place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if e := h.places[at]; e != nil {
-		h.order.Remove(e)
+	if o := h.places[at]; o != nil {
+		o.over, o.message = true, nil
 		delete(h.places, at)
 	}
 }
@@ -80,15 +81,17 @@ func (h *held) due() []jetstream.Msg {
 	defer h.mu.Unlock()
 	now := time.Now()
 	var messages []jetstream.Msg
-	for most := 100 + h.order.Len()*2/renewals; len(messages) < most; {
-		first := h.order.Front()
-		if first == nil || first.Value.(*open).due.After(now) {
+	for most := 100 + len(h.order)*2/renewals; len(messages) < most && len(h.order) > 0; {
+		first := h.order[0]
+		if first.due.After(now) {
 			break
 		}
-		o := first.Value.(*open)
-		o.due = now.Add(h.every)
-		h.order.MoveToBack(first)
-		messages = append(messages, o.message)
+		h.order = h.order[1:]
+		if !first.over {
+			first.due = now.Add(h.every)
+			h.order = append(h.order, first)
+			messages = append(messages, first.message)
+		}
 	}
 	return messages
 }

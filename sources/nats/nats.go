@@ -135,9 +135,10 @@ type Reading struct {
 	readers []*reader
 }
 
-// Start begins to read every source, and to submit. The worker that delivers should have started.
-func (s *Sources) Start(temporal client.Client) (*Reading, error) {
-	ctx, end := context.WithCancel(context.Background())
+// Start begins to read every source, and to submit. The worker that delivers should have started. What has
+// begun goes on until Stop, also when ctx is over.
+func (s *Sources) Start(ctx context.Context, temporal client.Client) (*Reading, error) {
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
 	r := &Reading{end: end}
 	for _, own := range s.all {
 		reader, err := own.reader(temporal)
