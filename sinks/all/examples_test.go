@@ -17,6 +17,7 @@ import (
 
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks/all"
+	"github.com/consign-dev/consign/sources/nats"
 )
 
 var (
@@ -82,7 +83,8 @@ func anything(name string) (string, bool) {
 
 func TestSchema_TakesEveryExample_AsLoadDoes(t *testing.T) {
 	t.Parallel()
-	text, err := json.Marshal(config.Schema(all.Kinds(), all.Documentation()))
+	kinds := append(all.Kinds(), nats.Kind())
+	text, err := json.Marshal(config.Schema(kinds, all.Documentation()))
 	require.NoError(t, err)
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	require.NoError(t, err)
@@ -100,7 +102,7 @@ func TestSchema_TakesEveryExample_AsLoadDoes(t *testing.T) {
 		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(inJSON))
 		require.NoError(t, err, where)
 		require.NoError(t, schema.Validate(value), where)
-		_, err = config.Parse("example.yaml", []byte(source), all.Kinds(), anything)
+		_, err = config.Parse("example.yaml", []byte(source), kinds, anything)
 		require.NoError(t, err, where)
 	}
 }
