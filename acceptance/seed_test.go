@@ -84,7 +84,7 @@ sinks:
     inline: false
     concurrency: 1
     retry: {max: 0}
-    timeout: 30s
+    timeout: 10m # the first is held until all others are in the queue, each of which is seen there after seconds
 `)
 	gate := newGate(t)
 	s.sinks["one"].answers(gate.wait)
