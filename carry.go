@@ -89,11 +89,7 @@ func (s *Submitter) start(c *consigned, entries []Entry) (FirstAttempts, error) 
 		_, before := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
 		unsure = !before
 	}
-	var run client.WorkflowRun
-	err = untilThere(s.ctx, func() (err error) {
-		run, err = s.client.temporal.ExecuteWorkflow(s.ctx, options, DeliverWorkflow, input)
-		return err
-	})
+	run, err := s.client.execute(s.ctx, options, input)
 	taken, there := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
 	switch {
 	case err == nil:

@@ -9,6 +9,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -75,19 +76,24 @@ func (c *Client) Submit(ctx context.Context, r Result, options ...SubmitOption) 
 	}
 }
 
-// start starts the workflow, trying again while Temporal is away. A try that was lost on its way
-// back shows in the next one as already started, with the same digest.
+// start starts the workflow of one result.
 func (c *Client) start(ctx context.Context, entry Entry, digest string) (client.WorkflowRun, error) {
 	input, err := encodeConsignment([]Entry{entry})
 	if err != nil {
 		return nil, err
 	}
-	options := startOptions(WorkflowID(entry.Source, entry.ID), []Entry{entry}, digest)
+	return c.execute(ctx, startOptions(WorkflowID(entry.Source, entry.ID), []Entry{entry}, digest), input)
+}
+
+// execute starts a Deliver workflow, trying again while Temporal is away. A try that was lost on its way
+// back shows in the next one as already started, with the same digest.
+func (c *Client) execute(ctx context.Context, options client.StartWorkflowOptions, input converter.RawValue) (client.WorkflowRun, error) {
 	var run client.WorkflowRun
-	return run, untilThere(ctx, func() (err error) {
+	err := untilThere(ctx, func() (err error) {
 		run, err = c.temporal.ExecuteWorkflow(ctx, options, DeliverWorkflow, input)
 		return err
 	})
+	return run, err
 }
 
 // startOptions are those of a Deliver workflow. The digest is that of a single result.
