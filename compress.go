@@ -79,14 +79,3 @@ func compress(payload *commonpb.Payload) (*commonpb.Payload, error) {
 		Data:     e.EncodeAll(data, nil),
 	}, nil
 }
-
-// encodeConsignment is the input of a Deliver workflow. It is encoded here, not by the client's
-// converter: a client that the caller made may have one that rewrites the data. One result stays
-// readable as it is, in Temporal's Web UI and from any SDK.
-func encodeConsignment(entries []Entry) (converter.RawValue, error) {
-	payload, err := DataConverter().ToPayload(Consignment{Results: entries})
-	if err == nil && len(entries) > 1 && len(payload.GetData()) >= compressFrom {
-		payload, err = compress(payload)
-	}
-	return converter.NewRawValue(payload), err
-}

@@ -55,10 +55,14 @@ func (plainJSON) ToPayload(value any) (*commonpb.Payload, error) {
 	if err != nil {
 		return nil, err
 	}
+	return jsonPayload(data), nil
+}
+
+func jsonPayload(data []byte) *commonpb.Payload {
 	return &commonpb.Payload{
 		Metadata: map[string][]byte{converter.MetadataEncoding: []byte(converter.MetadataEncodingJSON)},
 		Data:     data,
-	}, nil
+	}
 }
 
 // marshal is json.Marshal without the rewriting of HTML characters.

@@ -137,10 +137,6 @@ func deeper(data []byte, limit int) bool {
 	return false
 }
 
-// Encode returns the result as one line of JSON without its newline, the form in which sinks write
-// it and submit reads it. The bytes of Data stay as they are.
-func (r Result) Encode() ([]byte, error) { return marshal(r) }
-
 // WorkflowID is the id of the workflow that delivers a result: consign/<source>/<id>, each part
 // percent-escaped as a URL path segment, so that no two results share one.
 func WorkflowID(source, id string) string {

@@ -78,12 +78,12 @@ func TestClose_SomeoneElseHoldsTheLock_DoesNotWaitForThem(t *testing.T) {
 	require.ErrorContains(t, errs[0], "the sink is closed")
 }
 
-func TestDeliver_DataThatIsNoJSON_FailsPermanentlyAndAlone(t *testing.T) {
+func TestDeliver_ATimeThatJSONCannotTell_FailsPermanentlyAndAlone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "results.ndjson")
 	sink := open(t, file.Config{Path: path})
 	batch := sinktest.Deliveries("json", 3)
-	batch[1].Result.Data = []byte("{no")
+	batch[1].Result.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	errs := sink.Deliver(t.Context(), batch)
 
@@ -94,12 +94,12 @@ func TestDeliver_DataThatIsNoJSON_FailsPermanentlyAndAlone(t *testing.T) {
 	require.Len(t, sinktest.Lines(t, read(t, path)), 2)
 }
 
-func TestDeliver_DataThatIsNoJSONAndAFailure_AreBothReported(t *testing.T) {
+func TestDeliver_ATimeThatJSONCannotTellAndAFailure_AreBothReported(t *testing.T) {
 	t.Parallel()
 	sink := open(t, file.Config{Path: filepath.Join(t.TempDir(), "results.ndjson")})
 	require.NoError(t, sink.Close(t.Context()))
 	batch := sinktest.Deliveries("json", 2)
-	batch[1].Result.Data = []byte("{no")
+	batch[1].Result.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	errs := sink.Deliver(t.Context(), batch)
 

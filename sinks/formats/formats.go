@@ -66,8 +66,8 @@ func (f Format) RefuseRecords() string {
 }
 
 // Encode returns the result as one JSON document on one line, without a newline. It is the same for
-// each attempt of a delivery. The zero value encodes as NDJSON. It fails, and will again, for data that
-// is not JSON.
+// each attempt of a delivery. The zero value encodes as NDJSON. It fails, and will again, for a time
+// that JSON cannot tell and, in the other formats, for data that is not JSON.
 func (f Format) Encode(d sinks.Delivery) ([]byte, error) {
 	switch f {
 	case "", NDJSON:

@@ -38,7 +38,7 @@ func TestEncode_EachFormat_IsOneLineTheSameForEachAttempt(t *testing.T) {
 
 func TestEncode_DataThatIsNoJSON_IsAnError(t *testing.T) {
 	t.Parallel()
-	for _, format := range []formats.Format{formats.NDJSON, formats.OCSF, formats.CloudEvents} {
+	for _, format := range []formats.Format{formats.OCSF, formats.CloudEvents} {
 		for _, data := range []string{"{no", "no", `"a`, " "} {
 			_, err := format.Encode(sinktest.Delivery("broken", []byte(data)))
 			require.Error(t, err, "%s of %q", format, data)

@@ -37,8 +37,8 @@ func TestBody_EachFormat_IsTheDocumentUnderItsMediaType(t *testing.T) {
 
 func TestBody_DataThatIsNoJSON_IsAnError(t *testing.T) {
 	t.Parallel()
-	for _, format := range append(formats.Format("").Values(), "") {
-		_, err := formats.Format(format).Body(sinktest.Delivery("broken", []byte("{no")))
+	for _, format := range []formats.Format{formats.OCSF, formats.CloudEvents} {
+		_, err := format.Body(sinktest.Delivery("broken", []byte("{no")))
 		require.Error(t, err, format)
 	}
 }

@@ -148,12 +148,12 @@ func TestDeliver_AnswerThatIsLost_LeavesOneObjectInTheEnd(t *testing.T) {
 	require.Len(t, s.received(t), 2)
 }
 
-func TestDeliver_DataThatIsNoJSON_FailsPermanentlyAndAlone(t *testing.T) {
+func TestDeliver_ATimeThatJSONCannotTell_FailsPermanentlyAndAlone(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, (*httptest.Server).Start)
 	sink := s.open(t)
 	batch := sinktest.Deliveries("json", 3)
-	batch[1].Result.Data = []byte("{no")
+	batch[1].Result.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	errs := sink.Deliver(t.Context(), batch)
 

@@ -131,13 +131,13 @@ func TestDeliver_Batch_IsOneWrite(t *testing.T) {
 	require.Equal(t, 1, stream.writes)
 }
 
-func TestDeliver_DataThatIsNoJSON_FailsPermanentlyAndAlone(t *testing.T) {
+func TestDeliver_ATimeThatJSONCannotTell_FailsPermanentlyAndAlone(t *testing.T) {
 	t.Parallel()
 	stream := &stream{}
 	sink := stdout.NewWriter("stdout", stream)
 	defer sink.Close(t.Context())
 	batch := sinktest.Deliveries("json", 3)
-	batch[1].Result.Data = []byte("{no")
+	batch[1].Result.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	errs := sink.Deliver(t.Context(), batch)
 
@@ -148,14 +148,14 @@ func TestDeliver_DataThatIsNoJSON_FailsPermanentlyAndAlone(t *testing.T) {
 	require.Len(t, sinktest.Lines(t, stream.bytes()), 2)
 }
 
-func TestDeliver_DataThatIsNoJSONAndAFailure_AreBothReported(t *testing.T) {
+func TestDeliver_ATimeThatJSONCannotTellAndAFailure_AreBothReported(t *testing.T) {
 	t.Parallel()
 	stream := &stream{}
 	stream.refuse(-1)
 	sink := stdout.NewWriter("stdout", stream)
 	defer sink.Close(t.Context())
 	batch := sinktest.Deliveries("json", 2)
-	batch[1].Result.Data = []byte("{no")
+	batch[1].Result.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	errs := sink.Deliver(t.Context(), batch)
 

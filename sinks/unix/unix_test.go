@@ -185,13 +185,13 @@ func TestDeliver_DatagramSocket_SaysWhatIsWanted(t *testing.T) {
 	require.ErrorContains(t, errs[0], "the collector listens for datagrams, and must for a stream")
 }
 
-func TestDeliver_DataThatIsNoJSON_FailsPermanentlyAndAlone(t *testing.T) {
+func TestDeliver_ATimeThatJSONCannotTell_FailsPermanentlyAndAlone(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
 	peer := collect(t, path)
 	sink := open(t, unix.Config{Path: path})
 	batch := sinktest.Deliveries("json", 3)
-	batch[1].Result.Data = []byte("{no")
+	batch[1].Result.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	errs := sink.Deliver(t.Context(), batch)
 
