@@ -79,7 +79,7 @@ func (a *Activities) inline(ctx context.Context, gate *Gate, in DeliverInput) Ou
 	if !in.Policy.Inline {
 		return Outcome{Skipped: "inline: false"}
 	}
-	leave, why := gate.TryInline()
+	leave, why := gate.TryInline(parts(len(in.Batch), max(in.Policy.BatchMax, 1)))
 	if leave == nil {
 		return Outcome{Skipped: why}
 	}

@@ -104,8 +104,8 @@ func (g *Gate) signal() {
 	g.changed = make(chan struct{})
 }
 
-// TryInline takes a slot for an inline attempt, or says why there is to be none.
-func (g *Gate) TryInline() (leave func(), why string) {
+// TryInline takes a slot for an inline attempt in so many parts, or says why there is to be none.
+func (g *Gate) TryInline(parts int) (leave func(), why string) {
 	if g.settings.External { // which a delivery that was routed before the sink became so does not know
 		return nil, "the sink is served by a worker of its own"
 	}
@@ -132,7 +132,7 @@ func (g *Gate) TryInline() (leave func(), why string) {
 	default:
 		return nil, "no free slot"
 	}
-	over := g.pace.begin(time.Now())
+	over := g.pace.begin(time.Now(), parts)
 	return func() { over(); <-g.running }, ""
 }
 
@@ -217,7 +217,7 @@ func (g *Gate) deliver(ctx context.Context, t try) ([]error, error) {
 	}
 	g.metrics.inflight.WithLabelValues(g.Name()).Dec()
 	took := time.Since(began)
-	g.pace.record(took)
+	g.pace.record(took, parts(len(t.batch), t.batchMax))
 	g.metrics.seconds.WithLabelValues(g.Name()).Observe(took.Seconds())
 	verdict := g.verdict(errs, t.backoff)
 	done(verdict)
@@ -226,6 +226,9 @@ func (g *Gate) deliver(ctx context.Context, t try) ([]error, error) {
 	}
 	return errs, nil
 }
+
+// parts is in how many parts of batch_max results are handed over.
+func parts(results, batchMax int) int { return (results + batchMax - 1) / batchMax }
 
 // part hands over one batch_max of results, for which the sink has its whole timeout.
 func (g *Gate) part(ctx context.Context, part []sinks.Delivery, timeout time.Duration) []error {

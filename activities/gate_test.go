@@ -51,7 +51,7 @@ func (g *Gate) once() error {
 
 func TestGate_ExternalSink_TakesNoInlineAttempt(t *testing.T) {
 	t.Parallel()
-	leave, why := newTestGate(&answering{}, func(s *config.Sink) { s.External = true }).TryInline()
+	leave, why := newTestGate(&answering{}, func(s *config.Sink) { s.External = true }).TryInline(1)
 	require.Nil(t, leave)
 	require.Equal(t, "the sink is served by a worker of its own", why)
 }
@@ -65,7 +65,7 @@ func TestGate_FailuresInARow_OpenTheCircuit_AndOneProbeAtATimeClosesIt(t *testin
 			require.EqualError(t, g.once(), "down")
 		}
 		require.ErrorIs(t, g.once(), errCircuitOpen)
-		_, why := g.TryInline()
+		_, why := g.TryInline(1)
 		require.Equal(t, "circuit open", why)
 		ok, wait, _ := g.Ready(0)
 		require.False(t, ok)
@@ -88,7 +88,7 @@ func TestGate_FailuresInARow_OpenTheCircuit_AndOneProbeAtATimeClosesIt(t *testin
 		<-changed
 		ok, _, _ = g.Ready(1)
 		require.True(t, ok, "closed")
-		leave, why := g.TryInline()
+		leave, why := g.TryInline(1)
 		require.Empty(t, why)
 		leave()
 	})
@@ -135,7 +135,7 @@ func TestGate_SinkThatAsksToBeLeftAlone_IsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newTestGate(&answering{err: sinks.RetryAfter(errors.New("429"), time.Minute)}, nil)
 		require.EqualError(t, g.once(), "429")
-		_, why := g.TryInline()
+		_, why := g.TryInline(1)
 		require.Contains(t, why, "left alone")
 		ok, wait, _ := g.Ready(0)
 		require.False(t, ok)
@@ -150,23 +150,23 @@ func TestGate_SlowSink_IsNotTriedInline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newTestGate(&answering{}, nil)
-		leave, why := g.TryInline()
+		leave, why := g.TryInline(1)
 		require.Empty(t, why)
 		time.Sleep(251 * time.Millisecond)
-		_, why = g.TryInline()
+		_, why = g.TryInline(1)
 		require.Equal(t, "the sink is slow", why, "an inline attempt has been under way for more than 250 ms")
 		leave()
-		_, why = g.TryInline()
+		_, why = g.TryInline(1)
 		require.Empty(t, why)
 		for range 4 {
-			g.pace.record(time.Second)
+			g.pace.record(time.Second, 1)
 		}
-		_, why = g.TryInline()
+		_, why = g.TryInline(1)
 		require.Equal(t, "the sink is slow", why, "4 of the last 64 attempts took longer, so the 95th percentile does")
 		for range paceWindow {
-			g.pace.record(time.Millisecond)
+			g.pace.record(time.Millisecond, 1)
 		}
-		_, why = g.TryInline()
+		_, why = g.TryInline(1)
 		require.Empty(t, why, "it has become quick again")
 	})
 }

@@ -7,7 +7,8 @@ import (
 
 const (
 	// slowAttempt is how long an attempt may take for its sink to run inline (DESIGN: recent p95
-	// under 250 ms).
+	// under 250 ms), for each batch_max of results, as its timeout is. A full consignment is handed over in
+	// several parts, and would else make every sink look slow.
 	slowAttempt = 250 * time.Millisecond
 	// paceWindow is how many attempts "recent" means, and slowShare how many of them may be slow for
 	// the 95th percentile to stay below slowAttempt.
@@ -21,17 +22,17 @@ type pace struct {
 	recent [paceWindow]bool // whether each of the last attempts was slow
 	next   int
 	slows  int
-	inline map[*time.Time]struct{} // when the inline attempts under way began
+	inline map[*time.Time]struct{} // by when the inline attempts under way will have been slow
 }
 
-// begin notes an inline attempt under way.
-func (p *pace) begin(now time.Time) (over func()) {
+// begin notes an inline attempt under way, in so many parts.
+func (p *pace) begin(now time.Time, parts int) (over func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.inline == nil {
 		p.inline = map[*time.Time]struct{}{}
 	}
-	key := &now
+	key := new(now.Add(time.Duration(parts) * slowAttempt))
 	p.inline[key] = struct{}{}
 	return func() {
 		p.mu.Lock()
@@ -40,11 +41,11 @@ func (p *pace) begin(now time.Time) (over func()) {
 	}
 }
 
-// record notes how long an attempt took, inline or queued.
-func (p *pace) record(took time.Duration) {
+// record notes how long an attempt took, inline or queued, in so many parts.
+func (p *pace) record(took time.Duration, parts int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	slow := took > slowAttempt
+	slow := took > time.Duration(parts)*slowAttempt
 	if p.recent[p.next] {
 		p.slows--
 	}
@@ -63,8 +64,8 @@ func (p *pace) slow(now time.Time) bool {
 	if p.slows > slowShare {
 		return true
 	}
-	for began := range p.inline {
-		if now.Sub(*began) > slowAttempt {
+	for limit := range p.inline {
+		if now.After(*limit) {
 			return true
 		}
 	}
