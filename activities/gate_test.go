@@ -171,6 +171,31 @@ func TestGate_SlowSink_IsNotTriedInline(t *testing.T) {
 	})
 }
 
+func TestGate_AnAttemptInParts_MayTakeAsMuchLonger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newTestGate(&answering{}, nil)
+		leave, _ := g.TryInline(parts(256, 64))
+		time.Sleep(999 * time.Millisecond)
+		_, why := g.TryInline(1)
+		require.Empty(t, why)
+		time.Sleep(2 * time.Millisecond)
+		_, why = g.TryInline(1)
+		require.Equal(t, "the sink is slow", why, "four parts have been under way for more than a second")
+		leave()
+		for range paceWindow {
+			g.pace.record(999*time.Millisecond, 4)
+		}
+		_, why = g.TryInline(1)
+		require.Empty(t, why)
+		for range 4 {
+			g.pace.record(999*time.Millisecond, 3)
+		}
+		_, why = g.TryInline(1)
+		require.Equal(t, "the sink is slow", why)
+	})
+}
+
 func TestGate_BestEffort_AdmitsWhatFitsAndForgetsWhatNeverLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
