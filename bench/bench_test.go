@@ -28,10 +28,13 @@ func TestMain(m *testing.M) {
 
 func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts five servers")
+		t.Skip("starts a dozen servers")
 	}
 	dir := diskDir(t)
-	o, err := parse([]string{"-n", "16", "-rounds", "2", "-c", "4", "-isolation", "2s", "-rate", "5", "-data-dir", dir})
+	o, err := parse([]string{
+		"-n", "16", "-rounds", "2", "-c", "4", "-length", "2s", "-rate", "5", "-steady", "3s", "-growth", "40,100",
+		"-only", strings.Join(figures(), ","), "-data-dir", dir,
+	})
 	require.NoError(t, err)
 	report, err := measure(t.Context(), o)
 	require.NoError(t, err)
@@ -41,9 +44,18 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 	require.InEpsilon(t, report.Single.ResultsPerSecond/report.Floor.WorkflowsPerSecond, report.Single.RatioToFloor, 0.01)
 	require.GreaterOrEqual(t, report.Alone.P95, report.Alone.P50)
 	require.Positive(t, report.Plain.ResultsPerSecond)
-	require.InEpsilon(t, report.Single.ResultsPerSecond/report.Plain.ResultsPerSecond, report.SingleVsPlain, 0.01)
-	require.Positive(t, report.Isolation.RefusingRatio)
-	require.Positive(t, report.Isolation.HangingRatio)
+	require.InEpsilon(t, report.Single.ResultsPerSecond/report.Plain.ResultsPerSecond, report.Plain.SingleVsPlain, 0.01)
+	require.GreaterOrEqual(t, report.Paced.P95, report.Paced.P50)
+	require.Positive(t, report.Paced.ResidentMB)
+	require.GreaterOrEqual(t, report.HTTPIngest.P95, report.HTTPIngest.P50)
+	require.InEpsilon(t, report.HTTPIngest.ResultsPerSecond/report.HTTPIngest.FloorPerSecond, report.HTTPIngest.RatioToFloor, 0.01)
+	require.Positive(t, report.TwoWorkers.One)
+	require.InEpsilon(t, report.TwoWorkers.Two/report.TwoWorkers.One, report.TwoWorkers.Ratio, 0.01)
+	require.Positive(t, report.DeadSink.RefusingRatio)
+	require.Positive(t, report.DeadSink.HangingRatio)
+	require.Positive(t, report.Steady.Results)
+	require.Positive(t, report.Steady.DiskBytesPerResult)
+	require.InEpsilon(t, report.Steady.Last.ResultsPerSecond/report.Steady.First.ResultsPerSecond, report.Steady.RateRatio, 0.01)
 	require.Positive(t, report.Resident.Idle)
 	require.GreaterOrEqual(t, report.Resident.Saturated, report.Resident.Idle/2)
 
@@ -61,11 +73,15 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 func TestParse_OfAWrongFlag_SaysWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	_, err := parse([]string{"-only", "floor,duble"})
-	require.EqualError(t, err, `-only "duble": there is no such figure: floor, single, alone, plain, isolation, resident are`)
+	require.EqualError(t, err, `-only "duble": there is no such figure: floor, single, alone, plain, paced, http_ingest, two_workers, dead_sink, resident, steady, growth are`)
 	_, err = parse([]string{"-n", "0"})
-	require.ErrorContains(t, err, "-n must be at least 4")
+	require.ErrorContains(t, err, "-n must be at least 8")
 	_, err = parse([]string{"floor"})
 	require.ErrorContains(t, err, `"floor": only flags are taken`)
+	for _, sizes := range []string{"", "1000,1000", "2000,1000", "0", "many"} {
+		_, err = parse([]string{"-growth", sizes})
+		require.ErrorContains(t, err, "-growth", sizes)
+	}
 }
 
 func TestTally_WhenAResultIsMissing_SaysWhere(t *testing.T) {
@@ -102,7 +118,7 @@ func TestReceiver_CountsWhatItHasTaken(t *testing.T) {
 	// Longer than the buffer, and one line all the same.
 	_, err = io.WriteString(write, strings.Repeat("x", 200<<10)+"\n")
 	require.NoError(t, err)
-	require.NoError(t, r.await(t.Context(), counts{}, 1))
+	require.NoError(t, r.await(t.Context(), counts{}, counts{Posts: 1, Lines: 1}, receiverPatience))
 	taken, err := r.counts(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, counts{Posts: 1, Lines: 1}, taken)

@@ -68,21 +68,23 @@ func (r *receiver) counts(ctx context.Context) (counts, error) {
 	return taken, err
 }
 
-// await returns once the receiver has taken this much more than before; an error when it has not in 10
-// seconds, since a pipe may still hold what was written to it.
-func (r *receiver) await(ctx context.Context, before counts, more int64) error {
+// receiverPatience is how long what the sinks have taken may be on its way: a pipe holds what was written to it.
+const receiverPatience = 10 * time.Second
+
+// await returns once the receiver has taken this much more than before; an error when it has not within limit.
+func (r *receiver) await(ctx context.Context, before, more counts, limit time.Duration) error {
 	const pause = 20 * time.Millisecond
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(limit); ; {
 		taken, err := r.counts(ctx)
 		if err != nil {
 			return err
 		}
 		posts, lines := taken.Posts-before.Posts, taken.Lines-before.Lines
-		if posts >= more && lines >= more {
+		if posts >= more.Posts && lines >= more.Lines {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("of %d results the webhook's receiver holds %d and the pipe's reader %d", more, posts, lines)
+			return fmt.Errorf("of %d results the webhook's receiver holds %d, and of %d the pipe's reader %d", more.Posts, posts, more.Lines, lines)
 		}
 		select {
 		case <-ctx.Done():

@@ -23,14 +23,20 @@ const (
 
 // deliveries measures floor, single and alone on one server with one client.
 func (b *bench) deliveries(ctx context.Context, report *Report) error {
-	return b.withEngine(ctx, "deliveries", func(temporal client.Client) error {
+	return b.withSubject(ctx, "deliveries", func(s subject) error { return b.alternate(ctx, s, report) })
+}
+
+// withSubject calls use with what delivers, and does nothing, on a server that is kept in a directory of
+// that name. What was submitted is counted at the sinks afterwards.
+func (b *bench) withSubject(ctx context.Context, name string, use func(subject) error) error {
+	return b.withEngine(ctx, name, func(temporal client.Client) error {
 		noop, err := startNoop(temporal)
 		if err != nil {
 			return err
 		}
 		defer noop.Stop()
-		archive := filepath.Join(b.dir, "deliveries", "archive.ndjson")
-		settings, err := b.configuration(archive, b.receiver.url+"/take")
+		t := &tally{bench: b, archive: filepath.Join(b.dir, name, "archive.ndjson")}
+		settings, err := configured(threeSinks(t.archive, b.receiver.url+"/take"), b.receiver.pipe)
 		if err != nil {
 			return err
 		}
@@ -39,10 +45,8 @@ func (b *bench) deliveries(ctx context.Context, report *Report) error {
 			replace(settings, sink.Name, attempts.count)
 		}
 		return withWorker(ctx, temporal, settings, func(*worker.Worker) error {
-			t := &tally{bench: b, archive: archive}
 			return t.check(ctx, func() error {
-				s := subject{temporal: temporal, client: consign.NewClient(temporal), submitted: &t.submitted, attempts: attempts}
-				return b.alternate(ctx, s, report)
+				return use(subject{temporal: temporal, client: consign.NewClient(temporal), submitted: &t.submitted, attempts: attempts})
 			})
 		})
 	})
@@ -50,11 +54,8 @@ func (b *bench) deliveries(ctx context.Context, report *Report) error {
 
 // alternate runs rounds of the floor and of deliveries in turn, then deliveries one at a time.
 func (b *bench) alternate(ctx context.Context, s subject, report *Report) error {
-	if _, err := closedLoop(ctx, 2*b.inFlight, b.inFlight, s.noop); err != nil {
-		return fmt.Errorf("warming up the floor: %w", err)
-	}
-	if _, err := closedLoop(ctx, 2*b.inFlight, b.inFlight, s.deliver); err != nil {
-		return fmt.Errorf("warming up: %w", err)
+	if err := b.warmUp(ctx, s); err != nil {
+		return err
 	}
 	var floor, single series
 	for round := range b.rounds {
@@ -82,7 +83,17 @@ func (b *bench) alternate(ctx context.Context, s subject, report *Report) error 
 	if err != nil {
 		return fmt.Errorf("alone: %w", err)
 	}
-	report.Alone = &Alone{P50: milliseconds(percentile(alone.took, 50)), P95: milliseconds(percentile(alone.took, 95))}
+	report.Alone = &Alone{P50: milliseconds(percentile(alone.Took, 50)), P95: milliseconds(percentile(alone.Took, 95))}
+	return nil
+}
+
+func (b *bench) warmUp(ctx context.Context, s subject) error {
+	if _, err := closedLoop(ctx, 2*b.inFlight, b.inFlight, s.noop); err != nil {
+		return fmt.Errorf("warming up the floor: %w", err)
+	}
+	if _, err := closedLoop(ctx, 2*b.inFlight, b.inFlight, s.deliver); err != nil {
+		return fmt.Errorf("warming up: %w", err)
+	}
 	return nil
 }
 
@@ -92,7 +103,7 @@ func (b *bench) round(ctx context.Context, number int, figure string, n int, to 
 	if err != nil {
 		return fmt.Errorf("%s, round %d: %w", figure, number+1, err)
 	}
-	b.sayf("%-6s round %d of %d: %.0f/s, %.1f ms of CPU each", figure, number+1, b.rounds, lap.perSecond, milliseconds(lap.cpu))
+	b.sayf("%-6s round %d of %d: %.0f/s, %.1f ms of CPU each", figure, number+1, b.rounds, lap.PerSecond, milliseconds(lap.CPU))
 	to.add(lap)
 	return nil
 }

@@ -40,14 +40,23 @@ func (b *bench) withEngine(ctx context.Context, name string, use func(client.Cli
 		return err
 	}
 	defer func() { err = errors.Join(err, stopServer(ctx, server)) }()
-	connection, err := consign.Options{Address: server.Address(), Namespace: "default"}.ClientOptions()
+	temporal, err := dial(ctx, server.Address())
 	if err != nil {
 		return err
 	}
-	temporal, err := client.DialContext(ctx, connection)
-	if err != nil {
-		return fmt.Errorf("connecting to the server at %s: %w", server.Address(), err)
-	}
 	defer temporal.Close()
 	return use(temporal)
+}
+
+// dial connects to a tuned server as a worker does.
+func dial(ctx context.Context, address string) (client.Client, error) {
+	connection, err := consign.Options{Address: address, Namespace: client.DefaultNamespace}.ClientOptions()
+	if err != nil {
+		return nil, err
+	}
+	temporal, err := client.DialContext(ctx, connection)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the server at %s: %w", address, err)
+	}
+	return temporal, nil
 }

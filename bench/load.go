@@ -26,15 +26,15 @@ func payload(n int) json.RawMessage {
 	return data.Bytes()
 }
 
-// lap is one round of a closed loop.
-type lap struct {
-	perSecond float64
-	took      []time.Duration
-	cpu       time.Duration // that this process used for each
+// Lap is one round of a closed loop, or one run at a pace.
+type Lap struct {
+	PerSecond float64
+	Took      []time.Duration
+	CPU       time.Duration // that the process used for each
 }
 
 // closedLoop does something n times, so many at once, each as soon as an earlier one is over.
-func closedLoop(ctx context.Context, n, inFlight int, do func(ctx context.Context, i int) error) (lap, error) {
+func closedLoop(ctx context.Context, n, inFlight int, do func(ctx context.Context, i int) error) (Lap, error) {
 	took := make([]time.Duration, n)
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
@@ -55,17 +55,17 @@ func closedLoop(ctx context.Context, n, inFlight int, do func(ctx context.Contex
 		})
 	}
 	err := group.Wait()
-	return lap{
-		perSecond: float64(n) / time.Since(began).Seconds(),
-		took:      took,
-		cpu:       (cpuTime() - used) / time.Duration(n),
+	return Lap{
+		PerSecond: float64(n) / time.Since(began).Seconds(),
+		Took:      took,
+		CPU:       (cpuTime() - used) / time.Duration(n),
 	}, err
 }
 
-// paced does something perSecond times a second for as long as it is told, whether or not earlier ones
+// atPace does something perSecond times a second for as long as it is told, whether or not earlier ones
 // are over, and waits for all of them. Each hears when it was due, so that a late start counts as part
 // of what it waited.
-func paced(ctx context.Context, perSecond int, length time.Duration, do func(ctx context.Context, i int, due time.Time) error) error {
+func atPace(ctx context.Context, perSecond int, length time.Duration, do func(ctx context.Context, i int, due time.Time) error) error {
 	interval := time.Second / time.Duration(perSecond)
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +20,7 @@ import (
 const (
 	// receiverFlag makes it the receiver that the sinks of another one deliver to.
 	receiverFlag = "-receiver"
-	// hostFlag makes it server and worker, with a directory and the URL of a receiver behind it.
+	// hostFlag makes it a [Host].
 	hostFlag = "-host"
 )
 
@@ -41,8 +42,8 @@ func play(ctx context.Context, args []string) error {
 	switch {
 	case len(args) == 1 && args[0] == receiverFlag:
 		return receive(ctx, os.Stdin, os.Stdout)
-	case len(args) == 3 && args[0] == hostFlag:
-		return host(ctx, os.Stdin, os.Stdout, args[1], args[2])
+	case len(args) == 1 && args[0] == hostFlag:
+		return host(ctx, os.Stdin, os.Stdout)
 	}
 	return run(ctx, args)
 }
@@ -52,44 +53,50 @@ type options struct {
 	results   int
 	rounds    int
 	inFlight  int
-	isolation time.Duration
+	length    time.Duration
 	rate      int
+	steadyFor time.Duration
+	sizes     []int
 	only      []string
 	dataDir   string
 	json      bool
+	plot      string
 	profile   string
-}
-
-// figures lists what can be measured, in the order in which it is.
-func figures() []string {
-	return []string{"floor", "single", "alone", "plain", "isolation", "resident"}
-}
-
-func (o *options) wants(figure string) bool {
-	return len(o.only) == 0 || slices.Contains(o.only, figure)
+	drawn     []string // reports to draw instead of measuring
 }
 
 func parse(args []string) (options, error) {
 	var o options
-	var only string
+	var only, sizes string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.results, "n", 320, "results (and no-op workflows) in a round; plain takes a quarter")
+	flags.IntVar(&o.results, "n", 320, "results (and no-op workflows) in a round; plain takes an eighth")
 	flags.IntVar(&o.rounds, "rounds", 12, "rounds of each figure, of which the median is reported; many short ones cancel what else the machine does")
 	flags.IntVar(&o.inFlight, "c", 64, "results in flight")
-	flags.DurationVar(&o.isolation, "isolation", 20*time.Second, "length of each of the three isolation runs, beyond the time left out, and of the paced run whose memory is measured")
-	flags.IntVar(&o.rate, "rate", 50, "results a second in the isolation runs")
-	flags.StringVar(&only, "only", "", "figures to measure, separated by commas: "+strings.Join(figures(), ", ")+" (default all)")
+	flags.DurationVar(&o.length, "length", 15*time.Second, "length of runs at a pace: of paced, of each of the three of dead_sink beyond the time left out, and of the one whose memory resident measures")
+	flags.IntVar(&o.rate, "rate", 50, "results a second of dead_sink")
+	flags.DurationVar(&o.steadyFor, "steady", 10*time.Minute, "length of the flood of steady")
+	flags.StringVar(&sizes, "growth", "1000,100000,300000", "how many workflows the database holds when growth measures, separated by commas")
+	flags.StringVar(&only, "only", "", "figures to measure, separated by commas: "+strings.Join(figures(), ", ")+" (default all but steady and growth, which take long)")
 	flags.StringVar(&o.dataDir, "data-dir", "", "directory on a real disk; what is written there is removed at the end (default: one for temporary files)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object instead of a table")
+	flags.StringVar(&o.plot, "plot", "", "draw the figures to this SVG file; with files that -json has written as arguments, draw those side by side and measure nothing")
 	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the run to this file; with -only single the floor is left out of it")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q: only flags are taken, see -help", flags.Arg(0))
+	o.drawn = flags.Args()
+	if len(o.drawn) > 0 && o.plot == "" {
+		return o, fmt.Errorf("%q: only flags are taken, but for reports to draw with -plot: see -help", flags.Arg(0))
 	}
-	if o.results < 4 || o.rounds < 1 || o.inFlight < 1 || o.isolation < time.Second || o.rate < 1 {
-		return o, errors.New("-n must be at least 4, -rounds, -c and -rate at least 1, -isolation at least 1s")
+	if o.results < 8 || o.rounds < 1 || o.inFlight < 1 || o.rate < 1 {
+		return o, errors.New("-n must be at least 8, -rounds, -c and -rate at least 1")
+	}
+	if o.length < time.Second || o.steadyFor < 3*time.Second {
+		return o, errors.New("-length must be at least 1s, -steady at least 3s")
+	}
+	var err error
+	if o.sizes, err = growing(sizes); err != nil {
+		return o, err
 	}
 	for name := range strings.SplitSeq(only, ",") {
 		if name = strings.TrimSpace(name); name == "" {
@@ -103,10 +110,25 @@ func parse(args []string) (options, error) {
 	return o, nil
 }
 
+// growing reads numbers that grow.
+func growing(list string) (sizes []int, err error) {
+	for text := range strings.SplitSeq(list, ",") {
+		size, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || size < 1 || len(sizes) > 0 && size <= sizes[len(sizes)-1] {
+			return nil, fmt.Errorf("-growth %q: numbers are taken, each larger than the one before", list)
+		}
+		sizes = append(sizes, size)
+	}
+	return sizes, nil
+}
+
 func run(ctx context.Context, args []string) error {
 	o, err := parse(args)
 	if err != nil {
 		return err
+	}
+	if len(o.drawn) > 0 {
+		return drawFiles(o.plot, o.drawn)
 	}
 	var report Report
 	err = profiled(o.profile, func() error {
@@ -115,6 +137,11 @@ func run(ctx context.Context, args []string) error {
 	})
 	if err != nil {
 		return err
+	}
+	if o.plot != "" {
+		if err := draw(o.plot, []drawing{{name: "this run", report: report}}); err != nil {
+			return err
+		}
 	}
 	if o.json {
 		encoder := json.NewEncoder(os.Stdout)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -33,27 +34,12 @@ func measure(ctx context.Context, o options) (report Report, err error) {
 	b := &bench{options: o, dir: dir, receiver: receiver, began: time.Now()}
 	report.Machine = machine()
 	report.Load = Load{InFlight: o.inFlight, PayloadBytes: payloadBytes, ResultsPerRound: o.results, Rounds: o.rounds}
-	if o.wants("floor") || o.wants("single") || o.wants("alone") {
-		if err := b.deliveries(ctx, &report); err != nil {
-			return report, err
+	for _, step := range b.steps() {
+		if !b.wantsStep(step) {
+			continue
 		}
-	}
-	if o.wants("plain") {
-		if report.Plain, err = b.plain(ctx); err != nil {
-			return report, fmt.Errorf("plain: %w", err)
-		}
-	}
-	if report.Single != nil && report.Plain != nil {
-		report.SingleVsPlain = report.Single.ResultsPerSecond / report.Plain.ResultsPerSecond
-	}
-	if o.wants("isolation") {
-		if report.Isolation, err = b.isolation(ctx); err != nil {
-			return report, fmt.Errorf("isolation: %w", err)
-		}
-	}
-	if o.wants("resident") {
-		if report.Resident, err = b.resident(ctx); err != nil {
-			return report, fmt.Errorf("resident: %w", err)
+		if err := step.measure(ctx, &report); err != nil {
+			return report, fmt.Errorf("%s: %w", strings.Join(step.figures, ", "), err)
 		}
 	}
 	return report, nil

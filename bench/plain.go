@@ -22,22 +22,55 @@ import (
 
 const (
 	plainQueue = "deliveries"
-	// plainShare is what plain takes of a round's results, since it is several times slower: 1 of 4.
-	plainShare = 4
+	// plainShare is what plain takes of a round's results, since it is several times slower: 1 of 8.
+	plainShare = 8
 )
 
+// Plain is what a first attempt would build.
+type Plain struct {
+	ResultsPerSecond float64 `json:"results_per_second"`
+	Min              float64 `json:"min"`
+	Max              float64 `json:"max"`
+	P50              float64 `json:"p50_ms"`
+	CPU              float64 `json:"cpu_ms"`
+	RatioToFloor     float64 `json:"ratio_to_floor,omitempty"`
+	// SingleVsPlain is how many times as many results a second single does.
+	SingleVsPlain float64 `json:"single_vs_plain,omitempty"`
+}
+
+func (p *Plain) rows() []row {
+	if p == nil {
+		return nil
+	}
+	rows := []row{{
+		figure: "plain: what a first attempt builds", measured: rate(p.ResultsPerSecond) + ", p50 " + ms(p.P50), ratio: p.RatioToFloor,
+		spread: spread(p.Min, p.Max) + ", " + cost(p.CPU),
+	}}
+	if p.SingleVsPlain > 0 {
+		rows = append(rows, row{figure: "plain: single to it", measured: fmt.Sprintf("%.1f times", p.SingleVsPlain)})
+	}
+	return rows
+}
+
+func (p *Plain) bars() []bar {
+	if p == nil {
+		return nil
+	}
+	return []bar{{panel: oneEach, label: "plain", value: p.ResultsPerSecond}}
+}
+
 // plain measures what a first attempt at this job would build: see doc.go.
-func (b *bench) plain(ctx context.Context) (figure *Plain, err error) {
+func (b *bench) plain(ctx context.Context, report *Report) (err error) {
 	server, err := b.startServer(ctx, "plain", true)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, stopServer(ctx, server)) }()
 	temporal, err := client.DialContext(ctx, client.Options{
 		HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the server at %s: %w", server.Address(), err)
+		return fmt.Errorf("connecting to the server at %s: %w", server.Address(), err)
 	}
 	defer temporal.Close()
 
@@ -46,7 +79,7 @@ func (b *bench) plain(ctx context.Context) (figure *Plain, err error) {
 	working.RegisterWorkflow(DeliverPlainly)
 	working.RegisterActivity(&plainSinks{path: t.archive, url: b.receiver.url + "/take", pipe: b.receiver.pipe})
 	if err := working.Start(); err != nil {
-		return nil, fmt.Errorf("starting the worker: %w", err)
+		return fmt.Errorf("starting the worker: %w", err)
 	}
 	defer working.Stop()
 
@@ -72,7 +105,18 @@ func (b *bench) plain(ctx context.Context) (figure *Plain, err error) {
 		}
 		return nil
 	})
-	return rounds.plain(), err
+	if err != nil {
+		return err
+	}
+	p := &Plain{ResultsPerSecond: rounds.rate(), Min: rounds.least(), Max: rounds.most(), P50: rounds.p(50), CPU: rounds.cpuEach()}
+	if report.Floor != nil {
+		p.RatioToFloor = rounded(p.ResultsPerSecond / report.Floor.WorkflowsPerSecond)
+	}
+	if report.Single != nil {
+		p.SingleVsPlain = rounded(report.Single.ResultsPerSecond / p.ResultsPerSecond)
+	}
+	report.Plain = p
+	return nil
 }
 
 // DeliverPlainly delivers a result to three sinks by three activities.

@@ -19,16 +19,21 @@ type counts struct {
 	Lines int64 `json:"lines"`
 }
 
-// receive is the other process: it takes POSTs at /take, keeps those at /hang waiting for ever, counts
-// the lines of in, and ends when in does, which it does when the process that writes there ends. The
+// receive is the other process: it takes POSTs at /take and, slowly, at /slow, keeps those at /hang waiting
+// for ever, counts the lines of in, and ends when in does, which it does when the process that writes there ends. The
 // first line of out is the URL it listens at.
 func receive(ctx context.Context, in io.Reader, out io.Writer) error {
 	var posts, lines atomic.Int64
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /take", func(_ http.ResponseWriter, r *http.Request) {
+	take := func(_ http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err == nil {
 			posts.Add(1)
 		}
+	}
+	mux.HandleFunc("POST /take", take)
+	mux.HandleFunc("POST /slow", func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(slowTake)
+		take(w, r)
 	})
 	mux.HandleFunc("POST /hang", func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -16,15 +16,24 @@ import (
 	"github.com/consign-dev/consign/worker"
 )
 
-// configuration of the three sinks, all settings at their defaults.
-func (b *bench) configuration(archive, webhook string) (*config.Config, error) {
-	source := fmt.Sprintf("sinks:\n  archive:\n    file: {path: %q}\n  alerts:\n    webhook: {url: %q}\n  console:\n    stdout: {}\n", archive, webhook)
-	read, err := config.Parse("bench", []byte(source), all.Kinds(), func(string) (string, bool) { return "", false })
+// twoSinks is a configuration of the sinks that take a batch at once, all settings at their defaults.
+func twoSinks(archive string) string {
+	return fmt.Sprintf("sinks:\n  console:\n    stdout: {}\n  archive:\n    file: {path: %q}\n", archive)
+}
+
+// threeSinks is one of these and a webhook, which takes results one by one.
+func threeSinks(archive, webhook string) string {
+	return twoSinks(archive) + fmt.Sprintf("  alerts:\n    webhook: {url: %q}\n", webhook)
+}
+
+// configured reads a configuration. What its stdout sink, console, prints goes to the pipe, since standard
+// output is for the report.
+func configured(yaml string, pipe io.Writer) (*config.Config, error) {
+	read, err := config.Parse("bench", []byte(yaml), all.Kinds(), func(string) (string, bool) { return "", false })
 	if err != nil {
 		return nil, err
 	}
-	// Standard output is for the report, so the stdout sink writes to the pipe.
-	replace(read, "console", func(config.Settings) sinks.Settings { return piped{writer: b.receiver.pipe} })
+	replace(read, "console", func(config.Settings) sinks.Settings { return piped{writer: pipe} })
 	return read, nil
 }
 
@@ -51,16 +60,27 @@ func (p piped) Open(context.Context, string) (sinks.Sink, error) {
 	return stdout.NewWriter("the pipe", p.writer), nil
 }
 
-// withWorker calls use while a worker works in this process.
-func withWorker(ctx context.Context, temporal client.Client, settings *config.Config, use func(*worker.Worker) error) (err error) {
+// startWorker starts a worker in this process.
+func startWorker(ctx context.Context, temporal client.Client, settings *config.Config) (*worker.Worker, error) {
 	working, err := worker.Start(ctx, worker.Options{Temporal: temporal, Config: settings, Drain: time.Second})
 	if err != nil {
-		return fmt.Errorf("starting the worker: %w", err)
+		return nil, fmt.Errorf("starting the worker: %w", err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
-		defer cancel()
-		err = errors.Join(err, working.Stop(ctx))
-	}()
+	return working, nil
+}
+
+func stopWorker(ctx context.Context, working *worker.Worker) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer cancel()
+	return working.Stop(ctx)
+}
+
+// withWorker calls use while a worker works in this process.
+func withWorker(ctx context.Context, temporal client.Client, settings *config.Config, use func(*worker.Worker) error) (err error) {
+	working, err := startWorker(ctx, temporal, settings)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopWorker(ctx, working)) }()
 	return use(working)
 }

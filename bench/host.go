@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/rpc"
+	"net/rpc/jsonrpc"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/embedded"
+	"github.com/consign-dev/consign/sources/http"
+)
+
+// Host is another process that this program runs itself as: server, worker, source of results, or several
+// of them. The run calls its exported methods through standard input and output, by net/rpc.
+type Host struct {
+	ctx       context.Context // over when its input is
+	pipe      io.Writer       // of its stdout sink
+	client    *consign.Client
+	subject   subject // of the floor
+	noops     bool    // worked on here
+	committed atomic.Int64
+	closers   []func(context.Context) error // the last one first
+}
+
+// Plan says what a host is to be.
+type Plan struct {
+	// Dir has a server run on Dir/server, with its Web UI if UI is set. Without it the server is at Address.
+	Dir     string
+	UI      bool
+	Address string
+	// Config is that of a worker, as YAML; with http.listen results are taken over HTTP. None: no worker.
+	Config string
+}
+
+// Opened tells where a host is.
+type Opened struct {
+	// Address of the server.
+	Address string
+	// HTTP is the URL where results are taken.
+	HTTP string
+}
+
+// pipeFD is the descriptor of the pipe to the receiver, the first of exec.Cmd.ExtraFiles.
+const pipeFD = 3
+
+// host is the other process, until in ends.
+func host(ctx context.Context, in io.Reader, out io.WriteCloser) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h := &Host{ctx: ctx, pipe: os.NewFile(pipeFD, "the pipe")}
+	defer func() { err = errors.Join(err, h.close()) }()
+	server := rpc.NewServer()
+	if err := server.Register(h); err != nil {
+		return err
+	}
+	server.ServeCodec(jsonrpc.NewServerCodec(wire{in, out, cancel}))
+	return nil
+}
+
+// wire makes one connection of two streams. The end of what it reads ends whatever is under way.
+type wire struct {
+	io.Reader
+	io.WriteCloser
+
+	over func()
+}
+
+// Read implements io.Reader.
+func (w wire) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err != nil {
+		w.over()
+	}
+	return n, err
+}
+
+// Open brings up what the plan says.
+func (h *Host) Open(plan Plan, opened *Opened) error {
+	opened.Address = plan.Address
+	if plan.Dir != "" {
+		server, err := embedded.Start(h.ctx, embedded.Options{
+			DataDir: filepath.Join(plan.Dir, "server"), Port: embedded.AnyPort, UIPort: embedded.AnyPort, Headless: !plan.UI,
+		})
+		if err != nil {
+			return err
+		}
+		h.atClose(func(ctx context.Context) error { return stopServer(ctx, server) })
+		opened.Address = server.Address()
+	}
+	temporal, err := dial(h.ctx, opened.Address)
+	if err != nil {
+		return err
+	}
+	h.atClose(func(context.Context) error { temporal.Close(); return nil })
+	h.client, h.subject = consign.NewClient(temporal), subject{temporal: temporal}
+	if plan.Config == "" {
+		return nil
+	}
+	return h.work(temporal, plan.Config, opened)
+}
+
+// work starts a worker, and takes results over HTTP if the configuration says so.
+func (h *Host) work(temporal client.Client, yaml string, opened *Opened) error {
+	settings, err := configured(yaml, h.pipe)
+	if err != nil {
+		return err
+	}
+	working, err := startWorker(h.ctx, temporal, settings)
+	if err != nil {
+		return err
+	}
+	h.atClose(func(ctx context.Context) error { return stopWorker(ctx, working) })
+	if settings.HTTP.Listen == "" {
+		return nil
+	}
+	submitter, err := h.client.NewSubmitter(consign.SubmitterOptions{BatchMax: settings.HTTP.BatchMax})
+	if err != nil {
+		return err
+	}
+	h.atClose(submitter.Close)
+	source, err := http.Listen(h.ctx, http.Options{Config: settings.HTTP, Registry: working.Registry(), Log: zap.NewNop()})
+	if err != nil {
+		return err
+	}
+	h.atClose(source.Stop)
+	source.Open(submitter, func(context.Context) error { return nil })
+	opened.HTTP = source.URL()
+	return nil
+}
+
+func (h *Host) atClose(do func(context.Context) error) { h.closers = append(h.closers, do) }
+
+func (h *Host) close() (err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), stopLimit)
+	defer cancel()
+	for _, do := range slices.Backward(h.closers) {
+		err = errors.Join(err, do(ctx))
+	}
+	return err
+}
+
+// Loop is a closed loop: so many, so many at once.
+type Loop struct{ N, InFlight int }
+
+// Floor runs workflows that do nothing, started and worked on in this process.
+func (h *Host) Floor(loop Loop, lap *Lap) (err error) {
+	if !h.noops {
+		noop, err := startNoop(h.subject.temporal)
+		if err != nil {
+			return err
+		}
+		h.noops = true
+		h.atClose(func(context.Context) error { noop.Stop(); return nil })
+	}
+	*lap, err = closedLoop(h.ctx, loop.N, loop.InFlight, h.subject.noop)
+	return err
+}
+
+// Pace is so many a second for so long.
+type Pace struct {
+	PerSecond int
+	Length    time.Duration
+}
+
+// Paced submits results, one workflow each, and waits until each is committed at every sink. What each
+// took counts from when it was due.
+func (h *Host) Paced(pace Pace, lap *Lap) error {
+	submitter, err := h.client.NewSubmitter(consign.SubmitterOptions{})
+	if err != nil {
+		return err
+	}
+	took := make(chan time.Duration, int(pace.Length.Seconds()+1)*pace.PerSecond)
+	began, used := time.Now(), cpuTime()
+	err = atPace(h.ctx, pace.PerSecond, pace.Length, func(ctx context.Context, i int, due time.Time) error {
+		err := commit(ctx, submitter, i)
+		took <- time.Since(due)
+		return err
+	})
+	close(took)
+	for one := range took {
+		lap.Took = append(lap.Took, one)
+	}
+	n := max(len(lap.Took), 1)
+	lap.PerSecond, lap.CPU = float64(n)/time.Since(began).Seconds(), (cpuTime()-used)/time.Duration(n)
+	return errors.Join(err, submitter.Close(h.ctx))
+}
+
+// commit submits a result and returns once every sink has it.
+func commit(ctx context.Context, to *consign.Submitter, i int) error {
+	done := make(chan error, 1)
+	err := to.Submit(ctx, submission(i, func(err error) { done <- err }))
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// submission of a result, of which done hears once: without an error when every sink has it.
+func submission(i int, done func(error)) consign.Submission {
+	return consign.Submission{
+		Result: consign.Result{Source: "bench", Type: "detection", Data: payload(i)},
+		Stored: func(_ consign.Stored, err error) {
+			if err != nil {
+				done(err)
+			}
+		},
+		Committed: func(receipt consign.Receipt, err error) {
+			if err == nil && !receipt.Delivered() {
+				err = fmt.Errorf("a result was not delivered to every sink: %+v", receipt)
+			}
+			done(err)
+		},
+	}
+}
+
+// Flood is as much as a submitter takes for so long.
+type Flood struct {
+	BatchMax int
+	Length   time.Duration
+}
+
+// Flood submits results and waits until all are committed at every sink. n is how many they were.
+func (h *Host) Flood(flood Flood, n *int) error {
+	submitter, err := h.client.NewSubmitter(consign.SubmitterOptions{BatchMax: flood.BatchMax})
+	if err != nil {
+		return err
+	}
+	ctx, fail := context.WithCancelCause(h.ctx)
+	defer fail(nil)
+	done := func(err error) {
+		if err != nil {
+			fail(err)
+			return
+		}
+		h.committed.Add(1)
+	}
+	for until := time.Now().Add(flood.Length); err == nil && time.Now().Before(until); *n++ {
+		err = submitter.Submit(ctx, submission(*n, done))
+	}
+	if err == nil {
+		err = submitter.Wait(ctx)
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause // why it was broken off
+	}
+	return errors.Join(err, submitter.Close(h.ctx))
+}
+
+// Spent is what a host has done so far.
+type Spent struct {
+	CPU       time.Duration
+	Committed int64 // results of Flood
+}
+
+// Spent tells what this process has used, also while another method runs.
+func (h *Host) Spent(_ int, spent *Spent) error {
+	spent.CPU, spent.Committed = cpuTime(), h.committed.Load()
+	return nil
+}
