@@ -58,6 +58,11 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 	require.InEpsilon(t, report.Steady.Last.ResultsPerSecond/report.Steady.First.ResultsPerSecond, report.Steady.RateRatio, 0.01)
 	require.Positive(t, report.Resident.Idle)
 	require.GreaterOrEqual(t, report.Resident.Saturated, report.Resident.Idle/2)
+	require.Len(t, report.Growth.Sizes, 2)
+	for i, least := range o.sizes {
+		require.GreaterOrEqual(t, report.Growth.Sizes[i].Retained, least)
+		require.Positive(t, report.Growth.Sizes[i].Single.Ratio)
+	}
 
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
@@ -91,10 +96,10 @@ func TestTally_WhenAResultIsMissing_SaysWhere(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, receiver.stop()) })
 
 	archive := t.TempDir() + "/archive.ndjson"
-	require.NoError(t, os.WriteFile(archive, []byte("1\n"), 0o600))
+	require.NoError(t, os.WriteFile(archive, []byte("from before\n"), 0o600))
 	tally := &tally{bench: &bench{receiver: receiver}, archive: archive}
 	tally.submitted.Store(2)
-	err = tally.check(t.Context(), func() error { return nil })
+	err = tally.check(t.Context(), func() error { return os.WriteFile(archive, []byte("from before\n1\n"), 0o600) })
 	require.EqualError(t, err, "of 2 results the file holds 1")
 }
 

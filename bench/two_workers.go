@@ -20,6 +20,8 @@ const (
 	twoRounds = 4
 	// twoShare is what a round takes of the usual results: 1 of 4.
 	twoShare = 4
+	// twoWarmUp is how many results a new worker is warmed up with.
+	twoWarmUp = 16
 )
 
 // TwoWorkers is what a second worker process adds where a sink, not the machine, is what results wait for.
@@ -73,7 +75,7 @@ func (b *bench) twoWorkers(ctx context.Context, report *Report) error {
 		defer c.Close()
 		plan := Plan{Address: server.Address, Config: yaml}
 		return b.withHost(ctx, plan, func(first *hosted) error {
-			if _, err := b.slowly(ctx, c, b.results/twoShare, server, first); err != nil {
+			if _, err := b.slowly(ctx, c, twoWarmUp, server, first); err != nil {
 				return fmt.Errorf("warming up: %w", err)
 			}
 			var floor, one, two series
@@ -87,6 +89,9 @@ func (b *bench) twoWorkers(ctx context.Context, report *Report) error {
 				}
 				one.add(lap)
 				err = b.withHost(ctx, plan, func(second *hosted) error {
+					if _, err := b.slowly(ctx, c, twoWarmUp, server, first, second); err != nil {
+						return fmt.Errorf("warming up: %w", err)
+					}
 					lap, err := b.slowly(ctx, c, b.results/twoShare, server, first, second)
 					two.add(lap)
 					return err
