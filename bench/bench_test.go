@@ -17,7 +17,7 @@ import (
 
 // TestMain lets this binary be the other processes that a run under test starts.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == receiverFlag || os.Args[1] == hostFlag) {
+	if len(os.Args) > 1 && (os.Args[1] == receiverFlag || os.Args[1] == hostFlag || os.Args[1] == brokerFlag) {
 		if err := play(context.Background(), os.Args[1:]); err != nil {
 			os.Exit(1)
 		}
@@ -32,7 +32,7 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 	}
 	dir := diskDir(t)
 	o, err := parse([]string{
-		"-n", "16", "-rounds", "2", "-c", "4", "-length", "2s", "-rate", "5", "-steady", "3s", "-growth", "40,100",
+		"-n", "16", "-rounds", "2", "-c", "4", "-length", "2s", "-rate", "5", "-flood", "500", "-steady", "3s", "-growth", "40,100",
 		"-only", strings.Join(figures(), ","), "-data-dir", dir,
 	})
 	require.NoError(t, err)
@@ -47,6 +47,12 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 	require.InEpsilon(t, report.Single.ResultsPerSecond/report.Plain.ResultsPerSecond, report.Plain.SingleVsPlain, 0.01)
 	require.GreaterOrEqual(t, report.Paced.P95, report.Paced.P50)
 	require.Positive(t, report.Paced.ResidentMB)
+	for _, flood := range []Flooded{Flooded(*report.Flooded), Flooded(*report.FloodedWebhook)} {
+		require.Positive(t, flood.ResultsPerSecond)
+		require.InEpsilon(t, flood.ResultsPerSecond/flood.FloorPerSecond, flood.RatioToFloor, 0.01)
+		require.Greater(t, flood.PerWorkflow, 1.0)
+		require.Positive(t, flood.ResidentMB)
+	}
 	require.GreaterOrEqual(t, report.HTTPIngest.P95, report.HTTPIngest.P50)
 	require.InEpsilon(t, report.HTTPIngest.ResultsPerSecond/report.HTTPIngest.FloorPerSecond, report.HTTPIngest.RatioToFloor, 0.01)
 	require.Positive(t, report.TwoWorkers.One)

@@ -22,6 +22,10 @@
 //   - isolation: at a fixed rate, the 95th percentile from Submit until the file and the pipe hold the
 //     result, while the webhook works, refuses connections, or accepts and never answers. What was
 //     submitted in the first seconds is left out, since the figure is about an open circuit.
+//   - flooded: results a second of a stream that is handed over as fast as it is taken, up to 256 results a
+//     workflow, with server, Web UI, worker and source in one process, until each is committed at an fsynced
+//     file, a webhook and a NATS stream (receiver and NATS server are processes of their own).
+//   - flooded_webhook: the same to a webhook alone: one signed request for each result.
 //   - resident: the most memory of server, Web UI and worker in one process, as `consign up` runs them:
 //     idle, at 100 results a second, and saturated, while another process submits. Linux alone.
 //

@@ -19,6 +19,8 @@ func (b *bench) steps() []step {
 		{figures: []string{"floor", "single", "alone"}, measure: b.deliveries},
 		{figures: []string{"plain"}, measure: b.plain},
 		{figures: []string{"paced"}, measure: b.paced},
+		{figures: []string{"flooded"}, measure: b.flooded},
+		{figures: []string{"flooded_webhook"}, measure: b.floodedWebhook},
 		{figures: []string{"http_ingest"}, measure: b.httpIngest},
 		{figures: []string{"two_workers"}, measure: b.twoWorkers},
 		{figures: []string{"dead_sink"}, measure: b.deadSink},

@@ -9,7 +9,9 @@ import (
 	"net/rpc/jsonrpc"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +32,8 @@ type Host struct {
 	subject   subject // of the floor
 	noops     bool    // worked on here
 	committed atomic.Int64
+	attempts  attempts                      // of its worker
+	workflows sync.Map                      // the ids of those that carry results of Flood
 	closers   []func(context.Context) error // the last one first
 }
 
@@ -115,6 +119,9 @@ func (h *Host) work(temporal client.Client, yaml string, opened *Opened) error {
 	settings, err := configured(yaml, h.pipe)
 	if err != nil {
 		return err
+	}
+	for _, sink := range settings.Sinks {
+		replace(settings, sink.Name, h.attempts.count)
 	}
 	working, err := startWorker(h.ctx, temporal, settings)
 	if err != nil {
@@ -229,10 +236,19 @@ func submission(i int, done func(error)) consign.Submission {
 	}
 }
 
-// Flood is as much as a submitter takes for so long.
+// Flood is as much as a submitter takes for so long, or so many results.
 type Flood struct {
 	BatchMax int
 	Length   time.Duration
+	Results  int
+}
+
+// over tells whether a flood has lasted long enough.
+func (f Flood) over(n int, began time.Time) bool {
+	if f.Results > 0 {
+		return n >= f.Results
+	}
+	return time.Since(began) >= f.Length
 }
 
 // Flood submits results and waits until all are committed at every sink. n is how many they were.
@@ -250,8 +266,14 @@ func (h *Host) Flood(flood Flood, n *int) error {
 		}
 		h.committed.Add(1)
 	}
-	for until := time.Now().Add(flood.Length); err == nil && time.Now().Before(until); *n++ {
-		err = submitter.Submit(ctx, submission(*n, done))
+	for began := time.Now(); err == nil && !flood.over(*n, began); *n++ {
+		in := submission(*n, done)
+		stored := in.Stored
+		in.Stored = func(where consign.Stored, err error) {
+			h.workflows.Store(where.WorkflowID, nil)
+			stored(where, err)
+		}
+		err = submitter.Submit(ctx, in)
 	}
 	if err == nil {
 		err = submitter.Wait(ctx)
@@ -266,10 +288,30 @@ func (h *Host) Flood(flood Flood, n *int) error {
 type Spent struct {
 	CPU       time.Duration
 	Committed int64 // results of Flood
+	Workflows int   // that carried them
+	// QueuedShare of the attempts of its worker were not inline.
+	QueuedShare float64
 }
 
 // Spent tells what this process has used, also while another method runs.
 func (h *Host) Spent(_ int, spent *Spent) error {
-	spent.CPU, spent.Committed = cpuTime(), h.committed.Load()
+	spent.CPU, spent.Committed, spent.QueuedShare = cpuTime(), h.committed.Load(), h.attempts.queuedShare()
+	h.workflows.Range(func(any, any) bool { spent.Workflows++; return true })
+	return nil
+}
+
+// Profile writes a CPU profile of this process to a file, from now on until it ends.
+func (h *Host) Profile(path string, _ *int) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	h.atClose(func(context.Context) error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	})
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,14 +16,12 @@ const payloadBytes = 1024
 
 // payload is one detection of exactly that size.
 func payload(n int) json.RawMessage {
-	head := fmt.Sprintf(`{"rule":"ssh-brute-force","severity":"high","host":"web-%04d","attempts":%d,"message":"`, n%1000, n)
+	head := fmt.Appendf(make([]byte, 0, payloadBytes), `{"rule":"ssh-brute-force","severity":"high","host":"web-%04d","attempts":%d,"message":"`, n%1000, n)
 	const tail = `"}`
-	var data bytes.Buffer
-	data.WriteString(head)
-	data.WriteString(strings.Repeat("failed password for root; ", payloadBytes)[:payloadBytes-len(head)-len(tail)])
-	data.WriteString(tail)
-	return data.Bytes()
+	return append(append(head, filling[:payloadBytes-len(head)-len(tail)]...), tail...)
 }
+
+var filling = strings.Repeat("failed password for root; ", payloadBytes/26+1)
 
 // Lap is one round of a closed loop, or one run at a pace.
 type Lap struct {

@@ -22,6 +22,8 @@ const (
 	receiverFlag = "-receiver"
 	// hostFlag makes it a [Host].
 	hostFlag = "-host"
+	// brokerFlag makes it a NATS server, with a directory behind it.
+	brokerFlag = "-broker"
 )
 
 func main() {
@@ -44,6 +46,8 @@ func play(ctx context.Context, args []string) error {
 		return receive(ctx, os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == hostFlag:
 		return host(ctx, os.Stdin, os.Stdout)
+	case len(args) == 2 && args[0] == brokerFlag:
+		return serveBroker(ctx, os.Stdin, os.Stdout, args[1])
 	}
 	return run(ctx, args)
 }
@@ -55,6 +59,7 @@ type options struct {
 	inFlight  int
 	length    time.Duration
 	rate      int
+	flooding  int
 	steadyFor time.Duration
 	sizes     []int
 	only      []string
@@ -74,6 +79,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.inFlight, "c", 64, "results in flight")
 	flags.DurationVar(&o.length, "length", 15*time.Second, "length of runs at a pace: of paced, of each of the three of dead_sink beyond the time left out, and of the one whose memory resident measures")
 	flags.IntVar(&o.rate, "rate", 50, "results a second of dead_sink")
+	flags.IntVar(&o.flooding, "flood", 40_000, "results in a round of flooded and of flooded_webhook")
 	flags.DurationVar(&o.steadyFor, "steady", 10*time.Minute, "length of the flood of steady")
 	flags.StringVar(&sizes, "growth", "1000,100000,300000", "how many workflows the database holds when growth measures, separated by commas")
 	flags.StringVar(&only, "only", "", "figures to measure, separated by commas: "+strings.Join(figures(), ", ")+" (default all but steady and growth, which take long)")
@@ -88,8 +94,8 @@ func parse(args []string) (options, error) {
 	if len(o.drawn) > 0 && o.plot == "" {
 		return o, fmt.Errorf("%q: only flags are taken, but for reports to draw with -plot: see -help", flags.Arg(0))
 	}
-	if o.results < 8 || o.rounds < 1 || o.inFlight < 1 || o.rate < 1 {
-		return o, errors.New("-n must be at least 8, -rounds, -c and -rate at least 1")
+	if o.results < 8 || o.rounds < 1 || o.inFlight < 1 || o.rate < 1 || o.flooding < 1 {
+		return o, errors.New("-n must be at least 8, -rounds, -c, -rate and -flood at least 1")
 	}
 	if o.length < time.Second || o.steadyFor < 3*time.Second {
 		return o, errors.New("-length must be at least 1s, -steady at least 3s")

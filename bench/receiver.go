@@ -16,18 +16,23 @@ import (
 // counts is what a receiver has taken.
 type counts struct {
 	Posts int64 `json:"posts"`
-	Lines int64 `json:"lines"`
+	// Signed are those among the posts that carry a signature.
+	Signed int64 `json:"signed"`
+	Lines  int64 `json:"lines"`
 }
 
 // receive is the other process: it takes POSTs at /take and, slowly, at /slow, keeps those at /hang waiting
 // for ever, counts the lines of in, and ends when in does, which it does when the process that writes there ends. The
 // first line of out is the URL it listens at.
 func receive(ctx context.Context, in io.Reader, out io.Writer) error {
-	var posts, lines atomic.Int64
+	var posts, signed, lines atomic.Int64
 	mux := http.NewServeMux()
 	take := func(_ http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err == nil {
 			posts.Add(1)
+			if r.Header.Get("webhook-signature") != "" {
+				signed.Add(1)
+			}
 		}
 	}
 	mux.HandleFunc("POST /take", take)
@@ -40,7 +45,7 @@ func receive(ctx context.Context, in io.Reader, out io.Writer) error {
 		<-r.Context().Done()
 	})
 	mux.HandleFunc("GET /counts", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(counts{Posts: posts.Load(), Lines: lines.Load()})
+		_ = json.NewEncoder(w).Encode(counts{Posts: posts.Load(), Signed: signed.Load(), Lines: lines.Load()})
 	})
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -5,17 +5,20 @@ type Report struct {
 	Machine Machine `json:"machine"`
 	Load    Load    `json:"load"`
 
-	Floor      *Floor      `json:"floor,omitempty"`
-	Single     *Single     `json:"single,omitempty"`
-	Alone      *Alone      `json:"alone,omitempty"`
-	Plain      *Plain      `json:"plain,omitempty"`
-	Paced      *Paced      `json:"paced,omitempty"`
-	HTTPIngest *HTTPIngest `json:"http_ingest,omitempty"`
-	TwoWorkers *TwoWorkers `json:"two_workers,omitempty"`
-	DeadSink   *DeadSink   `json:"dead_sink,omitempty"`
-	Resident   *Resident   `json:"resident,omitempty"`
-	Steady     *Steady     `json:"steady,omitempty"`
-	Growth     *Growth     `json:"growth,omitempty"`
+	Floor   *Floor        `json:"floor,omitempty"`
+	Single  *Single       `json:"single,omitempty"`
+	Alone   *Alone        `json:"alone,omitempty"`
+	Plain   *Plain        `json:"plain,omitempty"`
+	Paced   *Paced        `json:"paced,omitempty"`
+	Flooded *floodedThree `json:"flooded,omitempty"`
+	// FloodedWebhook has one signed request for each result.
+	FloodedWebhook *floodedWebhook `json:"flooded_webhook,omitempty"`
+	HTTPIngest     *HTTPIngest     `json:"http_ingest,omitempty"`
+	TwoWorkers     *TwoWorkers     `json:"two_workers,omitempty"`
+	DeadSink       *DeadSink       `json:"dead_sink,omitempty"`
+	Resident       *Resident       `json:"resident,omitempty"`
+	Steady         *Steady         `json:"steady,omitempty"`
+	Growth         *Growth         `json:"growth,omitempty"`
 }
 
 // Load is what was put on it.
@@ -37,7 +40,7 @@ type figure interface {
 // figures of the report, in the order in which they are measured.
 func (r Report) figures() []figure {
 	return []figure{
-		r.Floor, r.Single, r.Alone, r.Plain, r.Paced, r.HTTPIngest, r.TwoWorkers, r.DeadSink, r.Resident, r.Steady, r.Growth,
+		r.Floor, r.Single, r.Alone, r.Plain, r.Paced, r.Flooded, r.FloodedWebhook, r.HTTPIngest, r.TwoWorkers, r.DeadSink, r.Resident, r.Steady, r.Growth,
 	}
 }
 
