@@ -29,7 +29,7 @@ func FuzzResult(f *testing.F) {
 	f.Add(strings.Repeat("é", 50), "b", strings.Repeat("t", 256), "", []byte(`1`))
 	f.Fuzz(func(t *testing.T, source, id, kind, subject string, data []byte) {
 		given := bytes.Clone(data)
-		r, err := Result{Source: source, ID: id, Type: kind, Subject: subject, Data: data}.prepare()
+		r, err := Result{Source: source, ID: id, Type: kind, Subject: subject, Data: data}.Prepare()
 		require.Equal(t, given, data, "the caller's bytes")
 		if err != nil {
 			require.True(t, errors.Is(err, ErrInvalid) || errors.Is(err, ErrTooLarge), "%v", err)

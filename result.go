@@ -86,8 +86,11 @@ func (r Result) Check() error {
 	return nil
 }
 
-// prepare checks a result before it is sent, gives it an id if it has none, and compacts its data.
-func (r Result) prepare() (Result, error) {
+// Prepare checks a result as its submission does, gives it a UUID if it has no id, and compacts its data. Who hands
+// over several and wants all or none of them submitted calls it on each first.
+//
+// Errors: [ErrInvalid] and [ErrTooLarge].
+func (r Result) Prepare() (Result, error) {
 	if r.ID == "" {
 		r.ID = uuid.NewString()
 	}

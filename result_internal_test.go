@@ -20,7 +20,7 @@ func TestPrepare_WhatItTakes_NoWorkflowRefuses(t *testing.T) {
 		"much data beside long names": {Result{Source: long, ID: long, Type: long + long, Data: text(MaxConsignmentBytes - 1000)}, false},
 		"a long subject":              {Result{Source: "s", ID: "1", Subject: strings.Repeat("s", 300_000), Data: text(1)}, false},
 	} {
-		prepared, err := test.result.prepare()
+		prepared, err := test.result.Prepare()
 		if !test.taken {
 			require.ErrorIs(t, err, ErrTooLarge, name)
 			continue

@@ -47,7 +47,7 @@ func AckByNATS(source, subject string) SubmitOption {
 // before ctx is over (or within 70 s when ctx has no deadline). After ErrUnreachable the result may
 // or may not be in Temporal: submit it again with the same id.
 func (c *Client) Submit(ctx context.Context, r Result, options ...SubmitOption) (*Handle, error) {
-	r, err := r.prepare()
+	r, err := r.Prepare()
 	if err != nil {
 		return nil, err
 	}

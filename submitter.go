@@ -119,7 +119,7 @@ func (o *SubmitterOptions) complete() error {
 //
 // Errors: [ErrInvalid], [ErrTooLarge], [ErrClosed], and that of ctx.
 func (s *Submitter) Submit(ctx context.Context, in Submission) error {
-	result, err := in.Result.prepare()
+	result, err := in.Result.Prepare()
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,10 @@ import (
 	"github.com/consign-dev/consign"
 )
 
+// maxPath is how many names a path may have. Each has the data decoded once more, so a path as long as data may
+// nest would take minutes.
+const maxPath = 16
+
 // Envelope says how a result is made of a value.
 type Envelope struct {
 	// Bare has every value taken as data.
@@ -126,7 +130,7 @@ func open(fields map[string]json.RawMessage) (consign.Result, error) {
 	r := consign.Result{Data: fields["data"]}
 	for name, to := range map[string]*string{"source": &r.Source, "type": &r.Type, "subject": &r.Subject} {
 		if err := text(fields[name], to); err != nil {
-			return r, fmt.Errorf("%w: %s is %s, not a string", consign.ErrInvalid, name, shape(fields[name]))
+			return r, fmt.Errorf("%w: %s %w", consign.ErrInvalid, name, err)
 		}
 	}
 	var err error
@@ -137,7 +141,7 @@ func open(fields map[string]json.RawMessage) (consign.Result, error) {
 	}
 	var stamp string
 	if err := text(fields["time"], &stamp); err != nil {
-		return r, fmt.Errorf("%w: time is %s, not a string such as \"2026-01-31T12:00:00Z\"", consign.ErrInvalid, shape(fields["time"]))
+		return r, fmt.Errorf("%w: time %w such as \"2026-01-31T12:00:00Z\"", consign.ErrInvalid, err)
 	}
 	if stamp != "" {
 		if r.Time, err = time.Parse(time.RFC3339Nano, stamp); err != nil {
@@ -147,16 +151,11 @@ func open(fields map[string]json.RawMessage) (consign.Result, error) {
 	return r, nil
 }
 
-// text reads a string; what is missing or null leaves it empty.
-func text(raw json.RawMessage, to *string) error {
-	if raw == nil {
-		return nil
-	}
-	return json.Unmarshal(raw, to)
-}
-
 // idAt finds the id at a dotted path inside data. A name that has dots itself is found too.
 func idAt(data json.RawMessage, path string) (string, error) {
+	if n := strings.Count(path, ".") + 1; n > maxPath {
+		return "", fmt.Errorf("the path has %d names, at most %d are followed", n, maxPath)
+	}
 	raw, ok := lookup(data, path)
 	if !ok {
 		return "", fmt.Errorf("the data has no such field")
@@ -202,8 +201,8 @@ func identifier(raw json.RawMessage) (string, error) {
 	switch s := shape(raw); s {
 	case "a string":
 		var id string
-		if err := json.Unmarshal(raw, &id); err != nil {
-			return "", fmt.Errorf("is not a string: %w", err)
+		if err := text(raw, &id); err != nil {
+			return "", err
 		}
 		if id == "" {
 			return "", fmt.Errorf("is empty")

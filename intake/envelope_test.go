@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ func TestEnvelope_MakesAResultOfAValue(t *testing.T) {
 		"data that is no envelope":            {scanner, `{"data":1,"type":"x"}`, consign.Result{Source: "scanner", Data: json.RawMessage(`{"data":1,"type":"x"}`)}},
 		"names in another case are data":      {scanner, `{"Id":"1","Data":1}`, consign.Result{Source: "scanner", Data: json.RawMessage(`{"Id":"1","Data":1}`)}},
 		"bare, though it has the fields":      {intake.Envelope{Bare: true, Source: "s", IDField: "id"}, `{"id":"1","data":1}`, consign.Result{Source: "s", ID: "1", Data: json.RawMessage(`{"id":"1","data":1}`)}},
+		"an id of all that Unicode has":       {scanner, `{"id":"\ud83d\ude00\ufffd\\ud83d` + "\ufffd\u00e9\U0001F600" + `","data":1}`, consign.Result{Source: "scanner", ID: "\U0001F600\ufffd\\ud83d\ufffd\u00e9\U0001F600", Data: json.RawMessage(`1`)}},
 		"bare scalar":                         {scanner, `"x"`, consign.Result{Source: "scanner", Data: json.RawMessage(`"x"`)}},
 		"an id deep inside":                   {intake.Envelope{Source: "s", IDField: "a.1.b"}, `{"a":[0,{"b":"x"}]}`, consign.Result{Source: "s", ID: "x", Data: json.RawMessage(`{"a":[0,{"b":"x"}]}`)}},
 		"an id under a name with dots":        {intake.Envelope{Source: "s", IDField: "f.evt.time"}, `{"f":{"evt.time":1739178940698757000}}`, consign.Result{Source: "s", ID: "1739178940698757000", Data: json.RawMessage(`{"f":{"evt.time":1739178940698757000}}`)}},
@@ -61,6 +63,13 @@ func TestEnvelope_WhenAValueMakesNoResult_SaysWhatToDo(t *testing.T) {
 		"--id-field names nothing":        {byField, `{"a":{}}`, "--id-field a.b: the data has no such field"},
 		"--id-field goes through a value": {byField, `{"a":1}`, "--id-field a.b: the data has no such field"},
 		"--id-field names null":           {byField, `{"a":{"b":null}}`, "--id-field a.b: the field is null, not a string or a number"},
+		"a number as subject":             {scanner, `{"id":"1","subject":1,"data":1}`, "subject is a number, not a string"},
+		"an id that is not UTF-8":         {scanner, "{\"id\":\"\xff\",\"data\":1}", "id is no Unicode text"},
+		"an id of half a pair":            {scanner, `{"id":"\\\ud83dx\ude00","data":1}`, "id is no Unicode text"},
+		"an id of the other half":         {scanner, `{"id":"x\uDE00","data":1}`, "id is no Unicode text"},
+		"a source that is not UTF-8":      {scanner, "{\"source\":\"\xc3\",\"data\":1}", "source is no Unicode text"},
+		"--id-field names half a pair":    {byField, `{"a":{"b":"\ud83d"}}`, "--id-field a.b: the field is no Unicode text"},
+		"--id-field of too many names":    {intake.Envelope{Source: "s", IDField: strings.Repeat("a.", 16) + "a"}, `{"a":1}`, "the path has 17 names, at most 16"},
 		"--id-field names a boolean":      {byField, `{"a":{"b":true}}`, "--id-field a.b: the field is a boolean"},
 	} {
 		_, err := test.envelope.Read(json.RawMessage(test.value))

@@ -66,5 +66,5 @@ func (e *Results) result(raw json.RawMessage) (consign.Result, error) {
 	if err != nil {
 		return result, err
 	}
-	return intake.Complete(result)
+	return result.Prepare()
 }
