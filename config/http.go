@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,7 +17,8 @@ type HTTP struct {
 	// address than one of this machine's loopback needs tokens and tls. Default: nowhere.
 	Listen string `yaml:"listen"`
 	// Tokens are the bearer tokens of which each request has to bring one. Name the new one beside the old
-	// one while producers change over. Default: none, and then requests have to be addressed to a loopback name.
+	// one while producers change over. A {file: …} may hold several, one a line, and is read anew when it
+	// changes. Default: none, and then requests have to be addressed to a loopback name.
 	Tokens []Secret `yaml:"tokens"`
 	// TLS has the server speak TLS, HTTP/2 too.
 	TLS ServerTLS `yaml:"tls"`
@@ -28,8 +30,8 @@ type HTTP struct {
 	MaxConnections int `yaml:"max_connections"`
 	// ReadTimeout is how long one request may take to arrive. Default 30s.
 	ReadTimeout time.Duration `yaml:"read_timeout"`
-	// WaitTimeout is how long one request may wait to be stored in Temporal and, with ?wait=committed, to
-	// be committed at every sink. Default 30s.
+	// WaitTimeout is how long one request may wait for one more of its results to be stored in Temporal and,
+	// with ?wait=committed, for them to be committed at every sink; ten times that in all. Default 30s.
 	WaitTimeout time.Duration `yaml:"wait_timeout"`
 	// BatchMax is the most results that may share a workflow when more come than are taken at once. What
 	// shared one is delivered again when it is sent again. Default 1.
@@ -100,6 +102,41 @@ func (t ServerTLS) Certificate() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
+// BearerTokens are those in one entry of [HTTP.Tokens]: a file holds one in each line that is not blank. The error
+// shows none of them.
+func BearerTokens(entry Secret) ([]string, error) {
+	if entry.File() == "" {
+		return []string{entry.Reveal()}, checkBearer(entry.Reveal())
+	}
+	var all []string
+	n := 0
+	for line := range strings.Lines(entry.Reveal()) {
+		n++
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		if err := checkBearer(line); err != nil {
+			return nil, fmt.Errorf("line %d of the file %w", n, err)
+		}
+		all = append(all, line)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("holds no token: the file has blank lines only")
+	}
+	return all, nil
+}
+
+// checkBearer says why no request could bring a token, or every one does.
+func checkBearer(token string) error {
+	if token == "" {
+		return errors.New("is empty: anybody could send it")
+	}
+	if strings.IndexFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+		return errors.New("can stand in no Authorization header: a token has letters, digits and other signs of ASCII, and no white space, not at its ends either")
+	}
+	return nil
+}
+
 func (r *reader) checkHTTP(n *node, h *HTTP) {
 	report := r.among(layer{n, "http"})
 	between(report, "max_body", h.MaxBody, 1<<10, 1<<30)
@@ -115,8 +152,8 @@ func (r *reader) checkHTTP(n *node, h *HTTP) {
 		report("tls.cert", "is missing: name the file with the certificate that key belongs to")
 	}
 	for i, token := range h.Tokens {
-		if token.IsZero() {
-			report(fmt.Sprintf("tokens[%d]", i), "is empty: anybody could send it")
+		if _, err := BearerTokens(token); err != nil {
+			report(fmt.Sprintf("tokens[%d]", i), err.Error())
 		}
 	}
 	if h.Listen == "" {

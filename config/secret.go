@@ -18,6 +18,8 @@ type Secret struct {
 	// A pointer, since fmt prints the fields of a struct held in an unexported field without asking
 	// any method, but follows no pointers there.
 	value *string
+	// file is the one that it was read from; nil: none.
+	file *string
 }
 
 // NewSecret hides a text.
@@ -35,6 +37,17 @@ func (s Secret) Reveal() string {
 	}
 	return *s.value
 }
+
+// File is the path of the file that the secret was read from; empty if it stands in the configuration.
+func (s Secret) File() string {
+	if s.file == nil {
+		return ""
+	}
+	return *s.file
+}
+
+// Reread reads the secret of a file again. The error does not name the file, whose name may be a secret in part.
+func (s Secret) Reread() (Secret, error) { return secretOf(s.File()) }
 
 // IsZero tells whether the secret is empty.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }

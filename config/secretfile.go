@@ -54,13 +54,19 @@ func (r *reader) decodeSecretFile(n *node, into reflect.Value, path string) {
 		return
 	}
 	delete(r.origins.byPath, below)
-	text, err := readSecret(name)
+	secret, err := secretOf(name)
 	if err != nil {
 		r.fail(e.value, path, fmt.Sprintf("read the secret from file %q: %v", excerpt(e.value.text), err))
 		return
 	}
-	r.origins.byPath[path] = origin{text: e.value.text, file: true, value: text}
-	into.Set(reflect.ValueOf(NewSecret(text)))
+	r.origins.byPath[path] = origin{text: e.value.text, file: true, value: secret.Reveal()}
+	into.Set(reflect.ValueOf(secret))
+}
+
+// secretOf is the secret in a file.
+func secretOf(file string) (Secret, error) {
+	text, err := readSecret(file)
+	return Secret{value: &text, file: &file}, err
 }
 
 // readSecret returns what a file holds, without its last line break. Its errors leave the file's
