@@ -1,11 +1,12 @@
 package http
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -17,38 +18,47 @@ const maxWindow = 8 << 20
 
 // body is what a request carries, decompressed. It holds on to the error that ended it.
 type body struct {
-	in   io.Reader
-	over func() // lets go of the decompressor
-	left int64  // how many bytes may still come
-	max  int64
-	read int64
-	err  error
+	in    io.Reader
+	over  func() // lets go of the decompressor
+	left  int64  // how many bytes may still come
+	max   int64
+	solid bool // something beside white space came
+	err   error
 }
 
-// body decompresses the body of a request. Compressed or not, no more than MaxBody is read.
-func (s *Server) body(w http.ResponseWriter, r *http.Request) (*body, *problem) {
-	most := int64(s.options.Config.MaxBody)
-	limited := http.MaxBytesReader(w, r.Body, most)
-	b := &body{in: limited, over: func() {}, left: most, max: most}
+// encoding is how a body is compressed: "gzip", "zstd", or nothing.
+func encoding(r *http.Request) (string, *problem) {
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
 	case "", "identity":
+		return "", nil
 	case "gzip", "x-gzip":
-		in, err := gzip.NewReader(limited)
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		b.in = in
+		return "gzip", nil
 	case "zstd":
-		in, err := zstd.NewReader(limited, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		b.in, b.over = in, in.Close
+		return encoding, nil
 	default:
-		return nil, &problem{
+		return "", &problem{
 			slug: "unsupported-media-type", Status: http.StatusUnsupportedMediaType, header: http.Header{"Accept-Encoding": {"gzip, zstd"}},
 			Detail: fmt.Sprintf("Content-Encoding %q is not taken: gzip, zstd or none", encoding),
 		}
+	}
+}
+
+// decompress opens a body that has arrived, of which no more than most bytes are read.
+func decompress(arrived net.Buffers, encoding string, most int) (*body, error) {
+	b := &body{in: &arrived, over: func() {}, left: int64(most), max: int64(most)}
+	switch encoding {
+	case "gzip":
+		in, err := gzip.NewReader(&arrived)
+		if err != nil {
+			return nil, err
+		}
+		b.in = in
+	case "zstd":
+		in, err := zstd.NewReader(&arrived, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		b.in, b.over = in, in.Close
 	}
 	return b, nil
 }
@@ -61,30 +71,13 @@ func (b *body) Read(p []byte) (int, error) {
 	// One byte more than may come tells that there is more.
 	n, err := b.in.Read(p[:min(int64(len(p)), b.left+1)])
 	b.left -= int64(n)
-	b.read += int64(n)
 	if b.left < 0 {
 		n, err = n-1, &http.MaxBytesError{Limit: b.max}
 	}
+	b.solid = b.solid || len(bytes.TrimLeft(p[:n], " \t\r\n")) > 0
 	b.err = err
 	return n, err
 }
 
 // failed tells that the body ended in an error, which makes what was read of it a torn part.
 func (b *body) failed() bool { return b.err != nil && !errors.Is(b.err, io.EOF) }
-
-// unreadable says why a body could not be read to its end.
-func unreadable(err error) *problem {
-	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &problem{
-			slug: "too-large", Status: http.StatusRequestEntityTooLarge,
-			Detail: fmt.Sprintf("the body, compressed or decompressed, is over the limit of %d bytes (http.max_body): send it in parts", large.Limit),
-		}
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &problem{
-			slug: "timeout", Status: http.StatusRequestTimeout, header: http.Header{"Connection": {"close"}},
-			Detail: "the body did not arrive in time (http.read_timeout): nothing was submitted",
-		}
-	}
-	return &problem{slug: "bad-request", Status: http.StatusBadRequest, Detail: "the body cannot be read to its end, nothing was submitted: " + err.Error()}
-}

@@ -42,24 +42,31 @@ type outcome struct {
 	Receipt *consign.Receipt `json:"receipt,omitempty"`
 }
 
-// delivery is what becomes of the results of one request. Its request may be over before it is.
+// delivery is what becomes of the results of one request. Its request may be over before it is: then it holds
+// nothing any more, since a dead sink keeps the Submitter's grip on a hundred thousand of them.
 type delivery struct {
-	all               []received
 	stored, committed chan struct{} // closed when all are, or are known not to be
+	progress          func()        // called when one more is stored
 
 	mu                    sync.Mutex
+	closed                bool
+	all                   []received
 	outcomes              []outcome
 	errs                  []error
 	unstored, uncommitted int
 }
 
-func newDelivery(all []received) *delivery {
+func newDelivery(all []received, progress func()) *delivery {
 	d := &delivery{
-		all: all, stored: make(chan struct{}), committed: make(chan struct{}),
-		outcomes: make([]outcome, len(all)), errs: make([]error, len(all)), unstored: len(all), uncommitted: len(all),
+		all: all, stored: make(chan struct{}), committed: make(chan struct{}), progress: progress,
+		outcomes: make([]outcome, len(all)), errs: make([]error, len(all)),
 	}
 	for i, result := range all {
 		d.outcomes[i] = outcome{Source: result.Source, ID: result.ID, IDGiven: result.idGiven, Status: unknown}
+		if result.first == i {
+			d.unstored++
+			d.uncommitted++
+		}
 	}
 	if len(all) == 0 {
 		close(d.stored)
@@ -68,10 +75,36 @@ func newDelivery(all []received) *delivery {
 	return d
 }
 
+// close has the delivery hold nothing, and hear nothing more.
+func (d *delivery) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	d.all, d.outcomes, d.errs = nil, nil, nil
+}
+
+// submission is what the Submitter is given for a result.
+func (d *delivery) submission(i int, wait bool, over func()) consign.Submission {
+	in := consign.Submission{
+		Result: d.all[i].Result,
+		Stored: func(where consign.Stored, err error) {
+			over()
+			d.isStored(i, where, err)
+		},
+	}
+	if wait {
+		in.Committed = func(receipt consign.Receipt, err error) { d.isCommitted(i, receipt, err) }
+	}
+	return in
+}
+
 // isStored is told by the Submitter.
 func (d *delivery) isStored(i int, where consign.Stored, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.closed {
+		return
+	}
 	o := &d.outcomes[i]
 	d.errs[i] = err
 	switch {
@@ -80,6 +113,7 @@ func (d *delivery) isStored(i int, where consign.Stored, err error) {
 	case errors.Is(err, consign.ErrConflict):
 		o.Status = conflict
 	}
+	d.progress()
 	d.storedOne()
 	if err != nil {
 		d.committedOne()
@@ -90,6 +124,9 @@ func (d *delivery) isStored(i int, where consign.Stored, err error) {
 func (d *delivery) isCommitted(i int, receipt consign.Receipt, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.closed {
+		return
+	}
 	o := &d.outcomes[i]
 	if err != nil {
 		o.Status, d.errs[i] = abandoned, err
@@ -122,20 +159,20 @@ func (d *delivery) committedOne() {
 	}
 }
 
-// verdict is what is known now: of each result, whether all are committed, and what went wrong, if
-// anything. Who does not wait is told of no more than storing.
-func (d *delivery) verdict(wait bool) (outcomes []outcome, done bool, p *problem) {
+// verdict is what is known now: of each result, whether all are committed, and what went wrong, if anything.
+func (d *delivery) verdict() (outcomes []outcome, done bool, p *problem) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	outcomes = slices.Clone(d.outcomes)
 	worst := -1
 	for i := range outcomes {
-		o, err := &outcomes[i], d.errs[i]
-		if !wait && (o.Status == committed || o.Status == abandoned) {
-			o.Status, o.Receipt, err = stored, nil, nil
-		}
-		if err != nil {
+		o := &outcomes[i]
+		if err := d.errs[i]; err != nil {
 			o.Detail = err.Error()
+		}
+		if first := d.all[i].first; first != i {
+			*o = outcomes[first]
+			o.Duplicate = o.WorkflowID != ""
 		}
 		if rank(o.Status) > 0 && (worst < 0 || rank(o.Status) > rank(outcomes[worst].Status)) {
 			worst = i

@@ -47,6 +47,7 @@ func titles() map[string]string {
 		"invalid-result":         "Invalid result",
 		"full":                   "Full",
 		"abandoned":              "Abandoned",
+		"internal-error":         "Internal error",
 		"unavailable":            "Unavailable",
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -14,12 +15,8 @@ import (
 	"github.com/consign-dev/consign/intake"
 )
 
-const (
-	// maxResults is how many results one request may bring. Small ones would take far more memory than the body.
-	maxResults = 10_000
-	// resultCost is what a result takes in memory beside its data, in bytes, more or less.
-	resultCost = 512
-)
+// maxResults is how many results one request may bring. Small ones take far more memory than the body.
+const maxResults = 10_000
 
 // received is a result of a request, checked.
 type received struct {
@@ -27,62 +24,103 @@ type received struct {
 
 	line    int
 	idGiven bool // it brought none
+	first   int  // the result of this request that is the same; its own index if there is none before it
 }
 
 // read takes all results of a request, or none: whoever sends a request again after a mistake in it was mended
-// need not know which of its results had been taken. release is called when they are no longer held.
-func (s *Server) read(w http.ResponseWriter, r *http.Request, a asked) (all []received, release func(), p *problem) {
+// need not know which of its results had been taken.
+func (s *Server) read(w http.ResponseWriter, r *http.Request, a asked, memory *share) ([]received, *problem) {
 	f, p := formOf(r)
 	if p != nil {
-		return nil, nil, p
+		return nil, p
 	}
-	in, p := s.body(w, r)
+	encoding, p := encoding(r)
 	if p != nil {
-		return nil, nil, p
+		return nil, p
+	}
+	arrived, p := s.arrival(w, r, memory)
+	if p != nil {
+		return nil, p
+	}
+	before := memory.taken
+	if err := s.reading.Acquire(r.Context(), 1); err != nil {
+		return nil, unreadable(err)
+	}
+	defer s.reading.Release(1)
+	all := collection{memory: memory}
+	if p = all.read(arrived, encoding, s.options.Config.MaxBody, f, r.Header, a.envelope); p != nil {
+		return nil, p
+	}
+	memory.keep(memory.taken - before) // the body is no longer needed
+	return all.results, nil
+}
+
+// collection is what was read of a request so far.
+type collection struct {
+	results []received
+	memory  *share
+	known   map[[2]string]int // index by source and id
+}
+
+func (c *collection) read(arrived net.Buffers, encoding string, most int, f form, header http.Header, envelope intake.Envelope) (p *problem) {
+	in, err := decompress(arrived, encoding, most)
+	if err != nil {
+		return unreadable(err)
 	}
 	defer in.over()
-	held := int64(0)
-	release = func() { s.held.Release(held) }
-	take := func(line int, result consign.Result, err error) *problem {
-		given := result.ID == ""
-		if err == nil {
-			result, err = intake.Complete(result)
-		}
-		if err != nil {
-			return wrong(err).at(line, len(all))
-		}
-		if len(all) == maxResults {
-			return (&problem{slug: "too-large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("a request brings at most %d results: send it in parts", maxResults)}).at(line, len(all))
-		}
-		size := int64(len(result.Data) + resultCost)
-		if !s.held.TryAcquire(size) {
-			return &problem{slug: "full", Status: http.StatusTooManyRequests, retryAfter: retryFull, Detail: "requests under way fill the memory that is set aside for them: nothing was submitted"}
-		}
-		held += size
-		all = append(all, received{result, line, given})
-		return nil
-	}
 	if f == binary {
-		p = readBinary(in, r.Header, a.envelope, take)
+		p = readBinary(in, header, envelope, c.take)
 	} else {
-		a.envelope.EventsOnly = (f == event || f == events) && !a.envelope.Bare
-		p = readValues(in, a.envelope, take)
+		envelope.EventsOnly = (f == event || f == events) && !envelope.Bare
+		p = readValues(in, envelope, c.take)
 	}
 	switch {
 	case p != nil:
-	case in.read == 0:
+	case !in.solid:
 		p = &problem{slug: "invalid-result", Status: http.StatusUnprocessableEntity, Detail: "the body is empty"}
-	case f == event && len(all) != 1:
-		p = &problem{slug: "invalid-result", Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("%d values where one CloudEvent belongs: several are application/cloudevents-batch+json", len(all))}
+	case f == event && len(c.results) != 1:
+		p = &problem{slug: "invalid-result", Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("%d values where one CloudEvent belongs: several are application/cloudevents-batch+json", len(c.results))}
 	}
-	if p != nil {
-		release()
-		return nil, nil, p
-	}
-	return all, release, nil
+	return p
 }
 
 // take takes a result that begins on a line, or says what is wrong with it.
+func (c *collection) take(line int, result consign.Result, err error) *problem {
+	index := len(c.results)
+	given := result.ID == ""
+	if err == nil {
+		result, err = result.Prepare()
+	}
+	if err != nil {
+		return wrong(err).at(line, index)
+	}
+	if index == maxResults {
+		return (&problem{slug: "too-large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("a request brings at most %d results: send it in parts", maxResults)}).at(line, index)
+	}
+	if !c.memory.take(int64(len(result.Data) + len(result.Subject) + resultCost)) {
+		return noMemory()
+	}
+	if c.known == nil {
+		c.known = map[[2]string]int{}
+	}
+	key := [2]string{result.Source, result.ID}
+	first, again := c.known[key]
+	if !again {
+		first = index
+		c.known[key] = index
+	} else if before := c.results[first]; !bytes.Equal(before.Data, result.Data) {
+		return (&problem{
+			slug: "conflict", Status: http.StatusConflict,
+			Detail: fmt.Sprintf("result %s/%s stands in this request before, on line %d, with other data: give one of them another id; nothing was submitted", result.Source, result.ID, before.line),
+		}).at(line, index)
+	} else {
+		result.Data = nil
+	}
+	c.results = append(c.results, received{result, line, given, first})
+	return nil
+}
+
+// take is [collection.take].
 type take func(line int, result consign.Result, err error) *problem
 
 func readValues(in *body, envelope intake.Envelope, take take) *problem {
@@ -105,22 +143,32 @@ func readValues(in *body, envelope intake.Envelope, take take) *problem {
 	}
 }
 
+// maxBinary bounds the data of a CloudEvent in binary mode in memory, as package intake does that of other values.
+const maxBinary = 3 * consign.MaxConsignmentBytes
+
 // readBinary reads a CloudEvent in binary mode: its data are the body, whatever JSON that is.
 func readBinary(in *body, header http.Header, envelope intake.Envelope, take take) *problem {
-	data, err := io.ReadAll(in)
+	data, err := io.ReadAll(io.LimitReader(in, maxBinary+1))
 	if err != nil {
 		return unreadable(err)
 	}
-	if len(data) == 0 {
+	if !in.solid {
 		return nil
 	}
 	var r consign.Result
+	if len(data) > maxBinary {
+		return take(1, r, fmt.Errorf("%w: over %d bytes, at most %d (1 MiB) can be delivered: store the bulk elsewhere and submit a reference to it", consign.ErrTooLarge, maxBinary, consign.MaxConsignmentBytes))
+	}
+	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	if !json.Valid(data) {
 		return take(1, r, fmt.Errorf("%w: the data of this CloudEvent, which is the body, is not JSON", consign.ErrInvalid))
 	}
 	r.Data = bytes.TrimSpace(data)
 	var stamp string
 	for name, to := range map[string]*string{"Ce-Source": &r.Source, "Ce-Id": &r.ID, "Ce-Type": &r.Type, "Ce-Subject": &r.Subject, "Ce-Time": &stamp} {
+		if n := len(header.Values(name)); n > 1 {
+			return take(1, r, fmt.Errorf("%w: header %s stands there %d times", consign.ErrInvalid, name, n))
+		}
 		if *to, err = url.PathUnescape(header.Get(name)); err != nil {
 			return take(1, r, fmt.Errorf("%w: header %s: %w", consign.ErrInvalid, name, err))
 		}

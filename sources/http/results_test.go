@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +17,7 @@ import (
 
 // holding takes results and hands them to the test.
 func holding() (*submitter, chan consign.Submission) {
-	taken := make(chan consign.Submission, 100)
+	taken := make(chan consign.Submission, 1001)
 	return &submitter{script: func(_ context.Context, in consign.Submission) error {
 		taken <- in
 		return nil
@@ -61,7 +63,7 @@ func TestResults_WhenTheServerIsCutOffMeanwhile_AreNotAnswered(t *testing.T) {
 	require.ErrorContains(t, s.Stop(over), "cut off")
 	require.Error(t, <-failed, "no 202, as nothing is stored")
 	in.Stored(where(in), nil) // nobody is there
-	in.Committed(receipt(), nil)
+	commit(in, receipt(), nil)
 }
 
 func TestResults_WhenTheyWait_AreAnsweredWithReceipts(t *testing.T) {
@@ -84,7 +86,7 @@ func TestResults_WhenTheyWaitTooLong_AreAnsweredWithTheReceiptsThereAre(t *testi
 	s := serve(t, "wait_timeout: 200ms", &submitter{script: func(_ context.Context, in consign.Submission) error {
 		in.Stored(where(in), nil)
 		if in.Result.ID == "1" {
-			in.Committed(receipt(), nil)
+			commit(in, receipt(), nil)
 		}
 		return nil
 	}})
@@ -115,7 +117,7 @@ func TestResults_WhatGoesWrongAfterwards_IsToldOfEach(t *testing.T) {
 			return consign.ErrClosed
 		case "abandoned":
 			in.Stored(where(in), nil)
-			in.Committed(consign.Receipt{}, consign.ErrAbandoned)
+			commit(in, consign.Receipt{}, consign.ErrAbandoned)
 		default:
 			in.Stored(where(in), nil)
 		}
@@ -172,4 +174,162 @@ func TestResults_WhenRequestsUnderWayFillTheMemorySetAside_ComeBackLater(t *test
 		require.Equal(t, http.StatusAccepted, s.post("", envelope("1")).StatusCode)
 	}
 	s.Fill()() // all of it is free again
+}
+
+// TestResults_WhatIsOpenAfterTheAnswer_HoldsNoData: a dead sink keeps a hundred thousand results open, and their
+// Stored and Committed with the Submitter.
+func TestResults_WhatIsOpenAfterTheAnswer_HoldsNoData(t *testing.T) {
+	t.Parallel()
+	type kept struct {
+		stored    func(consign.Stored, error)
+		committed func(consign.Receipt, error)
+	}
+	var open []kept
+	var data []weak.Pointer[byte]
+	s := serve(t, "wait_timeout: 100ms", &submitter{script: func(_ context.Context, in consign.Submission) error {
+		data = append(data, weak.Make(&in.Result.Data[0]))
+		open = append(open, kept{in.Stored, in.Committed})
+		in.Stored(where(in), nil)
+		return nil
+	}, forgets: true})
+	for _, query := range []string{"", "?wait=committed"} {
+		require.Equal(t, http.StatusAccepted, s.post(query, `{"source":"s","id":"1","data":"`+strings.Repeat("x", 1000)+`"}`).StatusCode)
+	}
+	require.Len(t, data, 2)
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return data[0].Value() == nil && data[1].Value() == nil
+	}, patience, 10*time.Millisecond)
+	for _, one := range open {
+		if one.committed != nil {
+			one.committed(receipt(), nil) // nobody is there
+		}
+	}
+	runtime.KeepAlive(open)
+}
+
+func ids(prefix string, n int) string {
+	var body strings.Builder
+	for i := range n {
+		body.WriteString(envelope(fmt.Sprint(prefix, i)) + "\n")
+	}
+	return body.String()
+}
+
+func TestResults_OfARequestThatBringsMany_HoldUpNobody(t *testing.T) {
+	t.Parallel()
+	to, taken := holding()
+	s := serve(t, "", to)
+	many, one := make(chan answer, 1), make(chan answer, 1)
+	go func() { many <- s.post("", ids("many-", 1000)) }()
+	var first []consign.Submission
+	for range s.Turns() {
+		first = append(first, <-taken)
+	}
+	go func() { one <- s.post("", envelope("one")) }()
+	require.Eventually(t, func() bool { return !s.Room(s.Memory() - 1001*1024) }, patience, time.Millisecond, "both are there")
+	store := func(in consign.Submission) { in.Stored(where(in), nil) }
+	for _, in := range first {
+		store(in)
+	}
+	for seen := 0; ; seen++ {
+		require.Less(t, seen, 500, "it waits for its turn, not for a thousand")
+		in := <-taken
+		store(in)
+		if in.Result.ID == "one" {
+			break
+		}
+	}
+	require.Equal(t, http.StatusAccepted, (<-one).StatusCode)
+	for range 1000 - s.Turns() {
+		select {
+		case in := <-taken:
+			store(in)
+		case a := <-many:
+			require.Equal(t, http.StatusAccepted, a.StatusCode)
+			require.Len(t, to.results(), 1001)
+			return
+		}
+	}
+	require.Equal(t, http.StatusAccepted, (<-many).StatusCode)
+}
+
+func TestResults_OfARequestThatNobodyWaitsForAnyMore_AreNotSubmitted(t *testing.T) {
+	t.Parallel()
+	to, taken := holding()
+	s := serve(t, "", to)
+	ctx, leave := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+"/v1/results", strings.NewReader(ids("", 1000)))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	gone := make(chan error, 1)
+	go func() {
+		response, err := s.client.Do(request)
+		if err == nil {
+			response.Body.Close()
+		}
+		gone <- err
+	}()
+	var first []consign.Submission
+	for range s.Turns() {
+		first = append(first, <-taken)
+	}
+	leave()
+	require.Error(t, <-gone)
+	s.Fill()() // the request is over
+	for _, in := range first {
+		in.Stored(where(in), nil)
+	}
+	require.Len(t, to.results(), s.Turns())
+}
+
+func TestResults_AsLongAsOneMoreIsStoredInTime_AreWaitedFor(t *testing.T) {
+	t.Parallel()
+	to, taken := holding()
+	s := serve(t, "wait_timeout: 3s", to)
+	answers := make(chan answer, 1)
+	begun := time.Now()
+	go func() { answers <- s.post("", ids("", 4)) }()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for range 4 {
+		in := <-taken
+		<-tick.C
+		in.Stored(where(in), nil)
+	}
+	require.Equal(t, http.StatusAccepted, (<-answers).StatusCode)
+	require.Greater(t, time.Since(begun), 3*time.Second)
+}
+
+func TestResults_ThatHadNoTurnInTime_AreToldSo(t *testing.T) {
+	t.Parallel()
+	to, taken := holding()
+	s := serve(t, "wait_timeout: 300ms", to)
+	a := s.post("", ids("", 1000))
+	p := a.problem(t, http.StatusServiceUnavailable, "unavailable")
+	require.Equal(t, "5", a.Header.Get("Retry-After"))
+	require.Equal(t, "unknown", p.Results[0].Status)
+	require.Equal(t, "not_submitted", p.Results[999].Status)
+	p = s.post("", envelope("x")).problem(t, http.StatusServiceUnavailable, "unavailable")
+	require.Equal(t, "not_submitted", p.Results[0].Status)
+	require.Contains(t, p.Detail, "could be stored")
+	for range s.Turns() {
+		in := <-taken
+		in.Stored(where(in), nil)
+	}
+}
+
+func TestResults_WhenThisProgramMakesAMistake_AreAnsweredAndItGoesOn(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "", &submitter{script: func(_ context.Context, in consign.Submission) error {
+		if in.Result.ID == "1" {
+			panic("the cause")
+		}
+		in.Stored(where(in), nil)
+		return nil
+	}})
+	p := s.post("", envelope("1")).problem(t, http.StatusInternalServerError, "internal-error")
+	require.NotContains(t, p.Detail, "the cause")
+	require.Equal(t, http.StatusAccepted, s.post("", envelope("2")).StatusCode)
+	s.Fill()() // all of the memory is free again
 }

@@ -30,8 +30,6 @@ const (
 	answerTimeout = 10 * time.Second
 	// maxHeader bounds the headers of a request, in bytes.
 	maxHeader = 64 << 10
-	// maxHeld bounds the results of all requests under way, in bytes.
-	maxHeld = 256 << 20
 )
 
 // Submitter is what takes results: a [consign.Submitter].
@@ -52,12 +50,14 @@ type Options struct {
 // Server takes results over HTTP.
 type Server struct {
 	options  Options
-	tokens   tokens
-	guarded  bool // by a name of loopback
+	tokens   *tokens // nil: none are asked for
+	guarded  bool    // by a name of loopback
 	listener net.Listener
 	server   *http.Server
-	served   chan struct{} // closed when it no longer serves
-	held     *semaphore.Weighted
+	served   chan struct{}       // closed when it no longer serves
+	memory   *semaphore.Weighted // bytes
+	reading  *semaphore.Weighted // bodies
+	turns    *semaphore.Weighted // results that are handed over and not stored
 	metrics  *metrics
 	upstream atomic.Pointer[upstream]
 
@@ -79,9 +79,14 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	if err := c.CheckListen(); err != nil {
 		return nil, fmt.Errorf("http.listen %q: %w", c.Listen, err)
 	}
+	tokens, err := newTokens(c.Tokens, o.Log)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
-		options: o, tokens: newTokens(c.Tokens), served: make(chan struct{}),
-		held: semaphore.NewWeighted(int64(max(maxHeld, c.MaxBody))), metrics: newMetrics(o.Registry),
+		options: o, tokens: tokens, served: make(chan struct{}),
+		memory: semaphore.NewWeighted(memoryFor(c)), reading: semaphore.NewWeighted(maxReading), turns: semaphore.NewWeighted(turnsFor(c)),
+		metrics: newMetrics(o.Registry),
 	}
 	s.draining, s.drain = context.WithCancel(context.WithoutCancel(ctx))
 	s.server = &http.Server{
@@ -107,7 +112,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s for results over HTTP: %w: choose another address with http.listen or --http", c.Address(), bare(err))
 	}
 	local, _ := listener.Addr().(*net.TCPAddr)
-	s.guarded = len(c.Tokens) == 0 && local != nil && local.IP.IsLoopback()
+	s.guarded = s.tokens == nil && local != nil && local.IP.IsLoopback()
 	s.listener = netutil.LimitListener(listener, c.MaxConnections)
 	go s.serve()
 	return s, nil
@@ -145,7 +150,7 @@ func (s *Server) serve() {
 
 func (s *Server) routes() http.Handler {
 	routes := chi.NewRouter()
-	routes.Use(s.sameOrigin)
+	routes.Use(s.recovered, s.sameOrigin)
 	routes.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, &problem{slug: "not-found", Status: http.StatusNotFound, Detail: fmt.Sprintf("there is nothing at %q: results go to /v1/results", r.URL.Path)})
 	})
@@ -163,6 +168,24 @@ func (s *Server) routes() http.Handler {
 	}
 	routes.With(s.guard).Post("/v1/results", s.results)
 	return routes
+}
+
+// recovered answers where this program fails, and says so in the log.
+func (s *Server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			switch cause {
+			case nil:
+				return
+			case http.ErrAbortHandler: //nolint:errorlint // it is this very value
+				panic(cause)
+			}
+			s.options.Log.Error("a mistake in this program ended a request: please report it", zap.Any("panic", cause), zap.Stack("stack"))
+			s.fail(w, &problem{slug: "internal-error", Status: http.StatusInternalServerError, Detail: "this program made a mistake, which its log shows: what became of the results is not known"})
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // URL of the server, without a path.

@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +61,42 @@ func TestGuard_WithTokens_TakesEachOfThemAndNoOther(t *testing.T) {
 	for _, path := range []string{"/healthz", "/readyz", "/v1/openapi.json"} {
 		require.Equal(t, http.StatusOK, s.call(http.MethodGet, path, nil).StatusCode, "%s needs none", path)
 	}
+}
+
+func TestGuard_AFileOfTokens_IsReadAnewWhenItChanges(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tokens")
+	age := time.Now()
+	write := func(content string) {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		age = age.Add(time.Minute)
+		require.NoError(t, os.Chtimes(path, time.Time{}, age)) // whatever the clock of the disk
+	}
+	write("first\n")
+	s := serve(t, fmt.Sprintf("tokens: [{file: %q}, in-the-configuration]", path), storing())
+	requireTaken := func(tokens ...string) {
+		t.Helper()
+		for i, token := range []string{"first", "second", "in-the-configuration", "t w o"} {
+			status := http.StatusUnauthorized
+			if slices.Contains(tokens, token) {
+				status = http.StatusAccepted
+			}
+			require.Equal(t, status, s.post("", envelope(fmt.Sprint(i)), "Authorization", "Bearer "+token).StatusCode, token)
+		}
+	}
+	requireTaken("first", "in-the-configuration")
+	write("first\nsecond\n")
+	requireTaken("first", "second", "in-the-configuration")
+	write("second\n")
+	requireTaken("second", "in-the-configuration")
+	for _, wrong := range []string{"", "\n", "first\nt w o\n"} {
+		write(wrong)
+		requireTaken("second", "in-the-configuration")
+	}
+	require.NoError(t, os.Remove(path))
+	requireTaken("second", "in-the-configuration")
+	write("first")
+	requireTaken("first", "in-the-configuration")
 }
 
 func TestGuard_WithoutTokens_TakesNothingThatABrowserCouldBeMadeToSend(t *testing.T) {
@@ -141,7 +179,7 @@ func TestStop_LetsRequestsUnderWayFinish(t *testing.T) {
 	a := <-answers
 	require.Equal(t, http.StatusAccepted, a.StatusCode, "stored, and nobody waits for its commit any more: %s", a.body)
 	require.NoError(t, <-stopped)
-	in.Committed(receipt(), nil) // nobody is there
+	commit(in, receipt(), nil) // nobody is there
 }
 
 func address(s *server) string {
@@ -190,6 +228,64 @@ func TestLimits_ABodyThatBreaksOff_IsTakenInNoPart(t *testing.T) {
 	_, err := io.ReadAll(conn)
 	require.NoError(t, err)
 	require.Empty(t, to.results())
+}
+
+func TestLimits_ABodyThatSaysItIsTooLarge_IsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "max_body: 5000", storing())
+	conn := dial(t, s)
+	fmt.Fprint(conn, "POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5001\r\nExpect: 100-continue\r\n\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode, "and no 100 before")
+}
+
+// TestLimits_BodiesThatAreOnTheirWay_AreCounted: many that stop in the middle must not fill this process.
+func TestLimits_BodiesThatAreOnTheirWay_AreCounted(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "", storing())
+	const sent = 3 << 20
+	conn := dial(t, s)
+	fmt.Fprintf(conn, "POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", 4<<20)
+	require.Eventually(t, func() bool { return !s.Room(s.Memory()) }, patience, time.Millisecond)
+	require.True(t, s.Room(s.Memory()-10_000), "what is to come takes nothing yet")
+	_, err := conn.Write(bytes.Repeat([]byte(" "), sent))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return !s.Room(s.Memory() - sent + 1) }, patience, time.Millisecond)
+	require.NoError(t, conn.Close())
+	s.Fill()() // all of it is free again
+	require.Equal(t, http.StatusAccepted, s.post("", envelope("1")).StatusCode)
+}
+
+func TestStop_WhatIsNotHandedOverYet_IsNotSubmitted(t *testing.T) {
+	t.Parallel()
+	to, taken := holding()
+	s := serve(t, "", to)
+	answers := make(chan answer, 1)
+	go func() { answers <- s.post("", ids("", 1000)) }()
+	var first []consign.Submission
+	for range s.Turns() {
+		first = append(first, <-taken)
+	}
+	s.Drain()
+	for _, in := range first {
+		in.Stored(where(in), nil)
+	}
+	for {
+		select {
+		case in := <-taken: // one whose turn came at that moment
+			in.Stored(where(in), nil)
+			continue
+		case a := <-answers:
+			p := a.problem(t, http.StatusServiceUnavailable, "unavailable")
+			require.Contains(t, p.Detail, "about to stop")
+			require.Equal(t, "stored", p.Results[s.Turns()-1].Status)
+			require.Equal(t, "not_submitted", p.Results[999].Status)
+			require.Less(t, len(to.results()), 1000)
+		}
+		break
+	}
 }
 
 func TestLimits_ConnectionsBeyondTheLimit_WaitForTheirTurn(t *testing.T) {
