@@ -15,6 +15,13 @@ type addresses struct {
 	Desk     string `json:"desk"`
 	Upstream string `json:"upstream"` // for acks
 	Rack     string `json:"rack"`
+	// HTTP is where the workers take results.
+	HTTP [2]string `json:"http"`
+	// Broker is the server of the stream that the workers read, Source where they reach it, and Door where it
+	// is healed.
+	Broker string `json:"broker"`
+	Source string `json:"source"`
+	Door   string `json:"door"`
 	// Of is where sinks reach their counterparts, by the names of the sinks.
 	Of map[string]string `json:"of"`
 }
@@ -33,7 +40,7 @@ func chooseAddresses(ctx context.Context, p *plan, socket string) (at addresses,
 		err = listener.Close()
 		return listener.Addr().String()
 	}
-	for _, address := range []*string{&at.Server, &at.Hook, &at.Desk, &at.Upstream, &at.Rack} {
+	for _, address := range []*string{&at.Server, &at.Hook, &at.Desk, &at.Upstream, &at.Rack, &at.HTTP[0], &at.HTTP[1], &at.Broker, &at.Source, &at.Door} {
 		*address = free()
 	}
 	for _, c := range p.counterparts() {

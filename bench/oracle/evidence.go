@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 
@@ -22,7 +21,15 @@ type evidence struct {
 	sinks     []string
 	units     []unit
 	submitted map[int]int64
-	acks      map[int][]line
+	// handed is when a result was about to be handed in, each time. It is empty where only the stories tell.
+	handed map[int][]int64
+	acks   map[int][]line
+	// told are what a process was told of results that are committed, which may be killed before.
+	told map[int][]line
+	// pending and terminated are messages of the stream that were not acked in the end, or were not to come
+	// again. redelivered counts acks of deliveries beyond the first.
+	pending, terminated []string
+	redelivered         int
 	// takes of each sink, in the order in which they were written down.
 	takes map[string]taken
 	// cuts are when connections to a sink's counterpart broke.
@@ -33,8 +40,8 @@ type evidence struct {
 	torn []string
 	// parked is when a dead letter for a sink began that holds the result.
 	parked map[string]map[int]int64
-	// stories of workflows by the first result of their unit.
-	stories     map[int]*story
+	// stories of workflows, in the order of their start.
+	stories     []*story
 	happened    []happening
 	stillParked int
 }
@@ -58,7 +65,12 @@ type span struct{ from, to int64 }
 
 // story is what Temporal tells of a Deliver workflow.
 type story struct {
+	workflow string
+	// results that it carries.
+	results         []int
 	started, closed int64
+	// messages are the deliveries by which they came, if they came so.
+	messages map[int]delivered
 	// records are, for each sink, when outcomes of attempts came to stand in the history. Nil: it was
 	// not read, since nothing happened while the workflow was open.
 	records map[string][]int64
@@ -69,25 +81,22 @@ const archiveName = "archive"
 // gather reads the ledgers, the archive and Temporal, when every process but the server is at rest.
 func gather(ctx context.Context, p *plan, at addresses, happened []happening, temporal client.Client) (*evidence, error) {
 	e := &evidence{
-		sinks: p.sinkNames(), units: p.units(), submitted: map[int]int64{}, acks: map[int][]line{},
+		sinks: p.sinkNames(), units: p.units(), submitted: map[int]int64{}, handed: map[int][]int64{},
+		acks: map[int][]line{}, told: map[int][]line{},
 		takes: map[string]taken{archiveName: {}}, cuts: map[string][]span{}, happened: happened,
 	}
 	lines, err := readLedger(p.path(submitterName + ledgerSuffix))
 	if err != nil {
 		return nil, err
 	}
-	first := map[int]unit{}
-	for _, u := range e.units {
-		first[u.first] = u
-	}
-	for _, l := range lines {
-		switch l.What { //nolint:exhaustive // the others are no evidence
-		case submitted:
-			for n := l.N; n < l.N+first[l.N].count; n++ {
-				e.submitted[n] = l.At
-			}
-		case acked:
-			e.acks[l.N] = append(e.acks[l.N], l)
+	e.readUpstream(lines)
+	if p.way() == byJetStream {
+		e.handed = nil
+		if err := e.readBroker(ctx, p, at); err != nil {
+			return nil, err
+		}
+		if err := e.readCuts(p, brokerName); err != nil {
+			return nil, err
 		}
 	}
 	for _, name := range []string{hookName, deskName} {
@@ -119,8 +128,34 @@ func gather(ctx context.Context, p *plan, at addresses, happened []happening, te
 	if e.parked, err = readParked(ctx, temporal, letters); err != nil {
 		return nil, err
 	}
-	e.stories, err = readStories(ctx, temporal, e, deliveries)
+	e.stories, err = readStories(ctx, temporal, p, e, deliveries)
 	return e, err
+}
+
+// readUpstream reads what the submitter wrote down.
+func (e *evidence) readUpstream(lines []line) {
+	first := map[int]unit{}
+	for _, u := range e.units {
+		first[u.first] = u
+	}
+	for _, l := range lines {
+		switch l.What { //nolint:exhaustive // the others are no evidence
+		case meant:
+			for n := l.N; n < l.N+first[l.N].count; n++ {
+				e.handed[n] = append(e.handed[n], l.At)
+			}
+		case submitted:
+			for n := l.N; n < l.N+first[l.N].count; n++ {
+				if e.submitted[n] == 0 {
+					e.submitted[n] = l.At
+				}
+			}
+		case acked:
+			e.acks[l.N] = append(e.acks[l.N], l)
+		case told:
+			e.told[l.N] = append(e.told[l.N], l)
+		}
+	}
 }
 
 func (e *evidence) readCounterpart(ctx context.Context, p *plan, c counterpart, address string) (err error) {
@@ -136,9 +171,14 @@ func (e *evidence) readCounterpart(ctx context.Context, p *plan, c counterpart, 
 			e.torn = append(e.torn, fmt.Sprintf("a line at %s: %.100q", c.name, l.Text))
 		}
 	}
-	lines, err = readLedger(p.path(c.name + cutsSuffix + ledgerSuffix))
+	return e.readCuts(p, c.name)
+}
+
+// readCuts reads when connections to something broke.
+func (e *evidence) readCuts(p *plan, name string) error {
+	lines, err := readLedger(p.path(name + cutsSuffix + ledgerSuffix))
 	for _, l := range lines {
-		e.cuts[c.name] = append(e.cuts[c.name], span{l.From, l.At})
+		e.cuts[name] = append(e.cuts[name], span{l.From, l.At})
 	}
 	return err
 }
@@ -216,22 +256,15 @@ func (e *evidence) readArchive(path string) error {
 	return nil
 }
 
-// disputed are units whose histories are needed: open when something happened, or delivered more than once.
-func (e *evidence) disputed(stories map[int]*story) []int {
-	found := map[int]bool{}
-	for _, u := range e.units {
-		for n := u.first; n < u.first+u.count; n++ {
-			for _, of := range e.takes {
-				found[u.first] = found[u.first] || len(of[n]) > 1
-			}
-		}
-		s := stories[u.first]
-		for _, h := range e.happened {
-			if s != nil && s.started <= h.To && s.closed >= h.From {
-				found[u.first] = true
+// disputed tells whether a workflow's history is needed: it was open when something happened, or what it carried was
+// delivered more than once.
+func (e *evidence) disputed(s *story) bool {
+	for _, n := range s.results {
+		for _, of := range e.takes {
+			if len(of[n]) > 1 {
+				return true
 			}
 		}
 	}
-	maps.DeleteFunc(found, func(_ int, disputed bool) bool { return !disputed })
-	return slices.Sorted(maps.Keys(found))
+	return slices.ContainsFunc(e.happened, func(h happening) bool { return s.started <= h.To && s.closed >= h.From })
 }

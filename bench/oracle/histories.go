@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -87,38 +89,97 @@ func readParked(ctx context.Context, temporal client.Client, all []*workflowpb.W
 	return parked, group.Wait()
 }
 
-// readStories asks Temporal when each Deliver workflow began and closed, and for those in dispute when
-// outcomes came to stand in their histories.
-func readStories(ctx context.Context, temporal client.Client, e *evidence, all []*workflowpb.WorkflowExecutionInfo) (map[int]*story, error) {
-	units := map[string]int{}
-	for _, u := range e.units {
-		units[u.workflow] = u.first
-	}
-	stories, executed := map[int]*story{}, map[int]*commonpb.WorkflowExecution{}
+// readStories asks Temporal when each Deliver workflow began and closed, what it carried, and for those in
+// dispute when outcomes came to stand in their histories.
+func readStories(ctx context.Context, temporal client.Client, p *plan, e *evidence, all []*workflowpb.WorkflowExecutionInfo) ([]*story, error) {
+	known := p.knownWorkflows()
+	executed := map[*story]*commonpb.WorkflowExecution{}
+	seen := map[string]bool{}
+	var stories []*story
+	reading, carried := errgroup.WithContext(ctx)
+	reading.SetLimit(16)
 	for _, execution := range all {
-		first, ok := units[execution.GetExecution().GetWorkflowId()]
-		if !ok || stories[first] != nil {
-			return nil, fmt.Errorf("there is a workflow that nobody asked for, or twice: %s", execution.GetExecution().GetWorkflowId())
+		id := execution.GetExecution()
+		if seen[id.GetWorkflowId()] {
+			return nil, fmt.Errorf("there is a workflow twice: %s", id.GetWorkflowId())
 		}
-		s := &story{started: execution.GetStartTime().AsTime().UnixNano(), closed: math.MaxInt64}
+		seen[id.GetWorkflowId()] = true
+		s := &story{
+			workflow: id.GetWorkflowId(), results: known[id.GetWorkflowId()],
+			started: execution.GetStartTime().AsTime().UnixNano(), closed: math.MaxInt64,
+		}
 		if closed := execution.GetCloseTime(); closed != nil {
 			s.closed = closed.AsTime().UnixNano()
 		}
-		stories[first], executed[first] = s, execution.GetExecution()
+		stories, executed[s] = append(stories, s), id
+		switch {
+		case p.way() == bySubmit && s.results == nil:
+			return nil, fmt.Errorf("there is a workflow that nobody asked for: %s", s.workflow)
+		case s.results == nil || p.way() == byJetStream:
+			reading.Go(func() error { return s.readInput(carried, temporal, id) })
+		}
 	}
+	if err := reading.Wait(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(stories, func(a, b *story) int { return cmp.Compare(a.started, b.started) })
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
-	for _, first := range e.disputed(stories) {
-		s := stories[first]
-		if s == nil {
+	for _, s := range stories {
+		if !e.disputed(s) {
 			continue
 		}
 		group.Go(func() (err error) {
-			s.records, err = records(ctx, temporal, executed[first].GetWorkflowId(), executed[first].GetRunId())
+			s.records, err = records(ctx, temporal, executed[s].GetWorkflowId(), executed[s].GetRunId())
 			return err
 		})
 	}
 	return stories, group.Wait()
+}
+
+// knownWorkflows are the results of the workflows whose ids tell them.
+func (p *plan) knownWorkflows() map[string][]int {
+	known := map[string][]int{}
+	for _, u := range p.units() {
+		var all []int
+		for n := u.first; n < u.first+u.count; n++ {
+			all = append(all, n)
+			if p.way() != bySubmit {
+				known[consign.WorkflowID(source, resultID(n))] = []int{n}
+			}
+		}
+		if u.workflow != "" {
+			known[u.workflow] = all
+		}
+	}
+	return known
+}
+
+// readInput reads what a workflow carries, and the deliveries of messages that it came by.
+func (s *story) readInput(ctx context.Context, temporal client.Client, id *commonpb.WorkflowExecution) error {
+	event, err := temporal.GetWorkflowHistory(ctx, id.GetWorkflowId(), id.GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", s.workflow, err)
+	}
+	var input consign.Consignment
+	if err := consign.DataConverter().FromPayloads(event.GetWorkflowExecutionStartedEventAttributes().GetInput(), &input); err != nil {
+		return fmt.Errorf("reading %s: %w", s.workflow, err)
+	}
+	s.results, s.messages = nil, map[int]delivered{}
+	for _, entry := range input.Results {
+		n, err := number(entry.ID)
+		if err != nil || string(entry.Data) != string(result(n).Data) {
+			return fmt.Errorf("%s carries the result %s with data that nobody submitted", s.workflow, entry.ID)
+		}
+		s.results = append(s.results, n)
+		if entry.Ack == nil || entry.Ack.NATS == nil {
+			continue
+		}
+		if s.messages[n], err = deliveryOf(entry.Ack.NATS.Subject); err != nil {
+			return fmt.Errorf("reading %s: %w", s.workflow, err)
+		}
+	}
+	return nil
 }
 
 // records are the times at which outcomes of attempts came to stand in a history, by sink.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -21,32 +20,15 @@ const (
 
 // hostJetStream starts a NATS server, with its stream in a file, behind a proxy.
 func hostJetStream(ctx context.Context, r *rack, address string) error {
-	running, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: r.plan.path(natsName), NoLog: true, NoSigs: true,
-	})
+	conn, stream, err := r.startNATS(natsName, server.RANDOM_PORT)
 	if err != nil {
 		return err
 	}
-	running.Start()
-	r.closers = append(r.closers, func() error {
-		running.Shutdown()
-		running.WaitForShutdown()
-		return nil
-	})
-	if !running.ReadyForConnections(natsWait) {
-		return errors.New("the server does not start")
-	}
-	target := running.Addr().String()
-	conn, stream, err := connectJetStream(target)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
 	_, err = stream.CreateStream(ctx, jetstream.StreamConfig{Name: streamName, Subjects: []string{subjectName}, Duplicates: duplicateWindow})
 	if err != nil {
 		return err
 	}
-	return r.between(ctx, natsName, address, target, 60_000)
+	return r.between(ctx, natsName, address, conn.ConnectedAddr(), 60_000)
 }
 
 func connectJetStream(address string) (*nats.Conn, jetstream.JetStream, error) {

@@ -12,7 +12,8 @@ import (
 // judge compares the ledgers.
 func judge(e *evidence) *verdict {
 	v := &verdict{
-		Units: len(e.units), Submitted: len(e.submitted), Acked: len(e.acks), StillParked: e.stillParked, Torn: e.torn, Unfinished: e.unfinished,
+		Units: len(e.stories), Submitted: len(e.submitted), Acked: len(e.acks), StillParked: e.stillParked, Torn: e.torn, Unfinished: e.unfinished,
+		Pending: e.pending, Terminated: e.terminated, Redelivered: e.redelivered,
 		Sinks: e.sinks, Delivered: map[string]int{}, Parked: map[string]int{}, Again: map[string]int{}, Broken: map[string]int{}, Lost: []string{}, Early: []string{}, Unacked: []string{}, Repeats: []repeat{},
 	}
 	for sink, of := range e.parked {
@@ -21,18 +22,23 @@ func judge(e *evidence) *verdict {
 	for sink, all := range e.cuts {
 		v.Broken[sink] = len(all)
 	}
+	carriers := e.carriers()
+	for _, s := range e.stories {
+		v.Largest = max(v.Largest, len(s.results))
+	}
 	for _, u := range e.units {
 		if _, ok := e.submitted[u.first]; !ok {
-			v.Unsubmitted = append(v.Unsubmitted, u.workflow)
+			v.Unsubmitted = append(v.Unsubmitted, resultID(u.first))
 			continue
 		}
 		for n := u.first; n < u.first+u.count; n++ {
-			if len(e.acks[n]) == 0 {
+			if len(e.acks[n]) == 0 && !u.quiet {
 				v.Unacked = append(v.Unacked, resultID(n))
 			}
+			e.judgeCarriers(v, carriers[n], n)
 			for _, sink := range e.sinks {
 				e.judgeLeg(v, sink, n)
-				e.judgeRepeats(v, e.stories[u.first], sink, n)
+				e.judgeRepeats(v, carriers[n], sink, n)
 			}
 		}
 	}
@@ -52,7 +58,7 @@ func (e *evidence) judgeLeg(v *verdict, sink string, n int) {
 	} else {
 		v.Lost = append(v.Lost, name)
 	}
-	for _, ack := range e.acks[n] {
+	for _, ack := range slices.Concat(e.acks[n], e.told[n]) {
 		if !e.committedBefore(sink, n, ack) {
 			v.Early = append(v.Early, name)
 			break
@@ -69,39 +75,49 @@ func (e *evidence) judgeLeg(v *verdict, sink string, n int) {
 }
 
 // committedBefore tells whether a sink had taken a result, or a dead letter held it, when an ack came,
-// whichever of the two the ack says. Of a stream nobody can tell: it may be read after the ack came.
+// whichever of the two the ack says, or either if it says nothing. Of a stream nobody can tell: it may be read
+// after the ack came.
 func (e *evidence) committedBefore(sink string, n int, ack line) bool {
-	if slices.Contains(ack.Parked, sink) {
-		at, held := e.parked[sink][n]
-		return held && at <= ack.At
+	at, parked := e.parked[sink][n]
+	parked = parked && at <= ack.At
+	if slices.Contains(ack.Parked, sink) || ack.Unsaid && parked {
+		return parked
 	}
 	return slices.ContainsFunc(e.takes[sink][n], func(t take) bool { return t.seen || t.made(ack.At, ack.Archive) })
 }
 
 // judgeRepeats explains each delivery beyond the first: the client had not been told of the one before,
 // or Temporal had no record of it when a process was killed or stopped, or this one is the one that a
-// stopped worker had begun long before. It also counts all deliveries of which that is true.
-func (e *evidence) judgeRepeats(v *verdict, s *story, sink string, n int) {
+// stopped worker had begun long before, or another workflow carries the result too. It also counts all
+// deliveries of which that is true.
+func (e *evidence) judgeRepeats(v *verdict, carriers []*story, sink string, n int) {
 	var before *take
+	v.HandedAgain += max(len(carriers)-1, 0)
+	again := 0 // repeats that other workflows explain
 	for _, t := range e.takes[sink][n] {
-		unrecorded, late := e.unrecorded(s, sink, t), e.late(t)
+		of := carriersOf(carriers, t)
+		unrecorded, late := e.unrecorded(of, sink, t), e.late(t)
 		switch {
-		case t.spoiled || e.cutOff(s, sink, t):
+		case t.spoiled || e.cutOff(of, sink, t):
 			v.Spoiled++
 		case unrecorded != "" || late != "":
 			v.Unrecorded++
 		}
 		if before != nil {
 			r := repeat{Sink: sink, Result: resultID(n), Delivery: t.delivery}
-			switch was := e.unrecorded(s, sink, *before); {
+			earlier := carriersOf(carriers, *before)
+			switch was := e.unrecorded(earlier, sink, *before); {
 			case before.spoiled:
 				r.Because = "the answer was spoiled"
 			case was != "":
 				r.Because = "unrecorded at " + was
-			case e.cutOff(s, sink, *before):
+			case e.cutOff(earlier, sink, *before):
 				r.Because = "the connection broke"
 			case late != "":
 				r.Because = "begun before " + late
+			case startedBy(carriers, t) > again+1:
+				again++
+				r.Because = "carried by another workflow too"
 			}
 			v.Repeats = append(v.Repeats, r)
 			v.Again[sink]++
@@ -115,12 +131,11 @@ func (e *evidence) judgeRepeats(v *verdict, s *story, sink string, n int) {
 func (e *evidence) effect(h happening) effect {
 	found := effect{happening: h}
 	next, last := int64(math.MaxInt64), h.From
-	for _, u := range e.units {
-		s := e.stories[u.first]
-		if s == nil || s.started > h.From || s.closed <= h.From {
+	for _, s := range e.stories {
+		if s.started > h.From || s.closed <= h.From {
 			continue
 		}
-		for n := u.first; n < u.first+u.count; n++ {
+		for _, n := range s.results {
 			for _, sink := range e.sinks {
 				at := e.committedAt(s, sink, n)
 				if at <= h.From {

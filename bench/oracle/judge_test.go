@@ -21,7 +21,9 @@ func clean() *evidence {
 		takes:     map[string]taken{},
 		cuts:      map[string][]span{},
 		parked:    map[string]map[int]int64{},
-		stories:   map[int]*story{0: {started: second / 2, closed: 2 * second, records: map[string][]int64{}}},
+		handed:    map[int][]int64{0: {second / 4}},
+		told:      map[int][]line{},
+		stories:   []*story{{workflow: "w", results: []int{0}, started: second / 2, closed: 2 * second, records: map[string][]int64{}}},
 	}
 	for _, sink := range e.sinks {
 		e.takes[sink] = taken{0: {{at: second, delivery: consign.DeliveryID(source, resultID(0), sink), by: 11}}}

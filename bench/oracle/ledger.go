@@ -31,6 +31,10 @@ type line struct {
 	From int64 `json:"from,omitempty"`
 	// Text is the beginning of a line that is no result.
 	Text string `json:"text,omitempty"`
+	// Unsaid says that an ack does not tell what became of the result.
+	Unsaid bool `json:"unsaid,omitempty"`
+	// Times that a message had been delivered when it was acked.
+	Times int `json:"times,omitempty"`
 	// Archive is the size of the file sink's file when an ack came, in bytes.
 	Archive int64 `json:"archive,omitempty"`
 }
@@ -41,7 +45,9 @@ type what string
 const (
 	meant     what = "meant"     // the submitter is about to submit a unit
 	submitted what = "submitted" // Temporal has said that it holds the unit
-	acked     what = "acked"     // the ack of a result came
+	acked     what = "acked"     // the ack of a result came, or one of a message whose number N is
+	told      what = "told"      // a process that may be killed was told that a result is committed
+	floor     what = "floor"     // all messages up to number N are acked
 	taking    what = "taken"     // a receiver has taken a result
 	tornLine  what = "torn"      // a receiver has got a line that is no result
 	cut       what = "cut"       // a connection to a counterpart broke
@@ -82,11 +88,13 @@ func openLedger(path string) (*ledger, []line, error) {
 	return l, before, nil
 }
 
-// write returns when the lines are on the disk.
+// write returns when the lines are on the disk. Those without a time get the present one.
 func (l *ledger) write(lines ...line) error {
 	var all []byte
 	for _, what := range lines {
-		what.At = time.Now().UnixNano()
+		if what.At == 0 {
+			what.At = time.Now().UnixNano()
+		}
 		text, err := json.Marshal(what)
 		if err != nil {
 			return err

@@ -62,6 +62,7 @@ const (
 	worker1Name   = "worker-1"
 	worker2Name   = "worker-2"
 	rackName      = "rack"
+	brokerName    = "broker"
 )
 
 // play is one process. It ends with the one that started it, however that ends.
@@ -78,17 +79,32 @@ func play(ctx context.Context, p *plan, role string) error {
 	case serverName:
 		return host(ctx, p, at)
 	case submitterName:
-		return submit(ctx, p, at)
+		return handIn(ctx, p, at)
 	case hookName:
 		return receive(ctx, p, role, at.Hook, hookOdds())
 	case deskName:
 		return receive(ctx, p, role, at.Desk, deskOdds())
 	case worker1Name, worker2Name:
-		return work(ctx, p, at)
+		return work(ctx, p, at, role)
 	case rackName:
-		return stock(ctx, p, at)
+		return stock(ctx, p, at.Rack, p.hosts(at)...)
+	case brokerName:
+		return stock(ctx, p, at.Door, hostBroker(at))
 	}
 	return fmt.Errorf("-role %q: there is no such process", role)
+}
+
+// handIn is the upstream.
+func handIn(ctx context.Context, p *plan, at addresses) error {
+	switch p.way() {
+	case byBatch:
+		return stream(ctx, p, at)
+	case byHTTP:
+		return post(ctx, p, at)
+	case byJetStream:
+		return publish(ctx, p, at)
+	}
+	return submit(ctx, p, at)
 }
 
 func (p *plan) path(name string) string { return filepath.Join(p.dir, name) }

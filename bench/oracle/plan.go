@@ -4,14 +4,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/consign-dev/consign"
 )
@@ -23,10 +20,14 @@ type plan struct {
 	kills   int
 	stops   int
 	stopped time.Duration
-	sinks   string
-	plant   string
-	dir     string
-	json    bool
+	// source is how results are handed in. Empty: bySubmit.
+	source string
+	// batch is the most results that may share a workflow. 0: 256 by a Submitter, else 1.
+	batch int
+	sinks string
+	plant string
+	dir   string
+	json  bool
 }
 
 func (p *plan) flags(name string) *flag.FlagSet {
@@ -36,6 +37,8 @@ func (p *plan) flags(name string) *flag.FlagSet {
 	flags.IntVar(&p.kills, "kills", 24, "times that a process is killed with SIGKILL, each in turn")
 	flags.IntVar(&p.stops, "stops", 6, "times that a process is held with SIGSTOP, each in turn")
 	flags.DurationVar(&p.stopped, "stopped", 15*time.Second, "how long it is held")
+	flags.StringVar(&p.source, "source", bySubmit, "how results are handed in: "+strings.Join(ways(), ", "))
+	flags.IntVar(&p.batch, "batch", 0, "most results that may share a workflow, where -source is not submit (default: 256 for batch, else 1)")
 	flags.StringVar(&p.sinks, "sinks", "", "kinds of sinks beside the file and the two webhooks: all, or some of "+strings.Join(counterpartNames(), ","))
 	flags.StringVar(&p.plant, "plant", "", "a bug to plant in the workers, which the judge must find: "+strings.Join(plants(), ", "))
 	flags.StringVar(&p.dir, "dir", "", "directory for ledgers and logs, on a real disk, kept after the run (default: a temporary one, kept if the verdict is negative)")
@@ -45,7 +48,8 @@ func (p *plan) flags(name string) *flag.FlagSet {
 
 func (p *plan) args() []string {
 	return []string{
-		fmt.Sprint("-seed=", p.seed), fmt.Sprint("-results=", p.results), fmt.Sprint("-sinks=", p.sinks), fmt.Sprint("-plant=", p.plant), fmt.Sprint("-dir=", p.dir),
+		fmt.Sprint("-seed=", p.seed), fmt.Sprint("-results=", p.results), fmt.Sprint("-source=", p.way()), fmt.Sprint("-batch=", p.batch),
+		fmt.Sprint("-sinks=", p.sinks), fmt.Sprint("-plant=", p.plant), fmt.Sprint("-dir=", p.dir),
 	}
 }
 
@@ -53,6 +57,12 @@ func (p *plan) check() error {
 	switch {
 	case p.results < 1 || p.kills < 0 || p.stops < 0 || p.stopped < 0:
 		return errors.New("-results must be at least 1; -kills, -stops and -stopped at least 0")
+	case !slices.Contains(ways(), p.way()):
+		return fmt.Errorf("-source %q: there is no such way: %s are", p.source, strings.Join(ways(), ", "))
+	case p.batch < 0 || p.batch > consign.MaxConsignmentResults:
+		return fmt.Errorf("-batch %d: at least 1, at most %d", p.batch, consign.MaxConsignmentResults)
+	case p.batch > 0 && p.way() == bySubmit:
+		return errors.New("-batch: with -source submit what shares a workflow is by the seed")
 	case p.unknownSink() != "":
 		return fmt.Errorf("-sinks: %q is none of %s", p.unknownSink(), strings.Join(counterpartNames(), ", "))
 	case p.plant != "" && !slices.Contains(plants(), p.plant):
@@ -63,31 +73,6 @@ func (p *plan) check() error {
 
 // source of all results.
 const source = "oracle"
-
-// unit is what one workflow carries: one result, or some with numbers that follow each other.
-type unit struct {
-	first, count int
-	workflow     string
-}
-
-// units divides the results: six in ten units are one result, the others a batch of 2 to 12.
-func (p *plan) units() []unit {
-	random := rand.New(rand.NewPCG(p.seed, 1))
-	var units []unit
-	for n := 0; n < p.results; {
-		u := unit{first: n, count: 1}
-		if random.Float64() < 0.4 {
-			u.count = min(2+random.IntN(11), p.results-n)
-		}
-		u.workflow = consign.WorkflowID(source, resultID(n))
-		if u.count > 1 {
-			u.workflow = "consign/batch/" + uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%d/%d", p.seed, n)).String()
-		}
-		units = append(units, u)
-		n += u.count
-	}
-	return units
-}
 
 func resultID(n int) string { return fmt.Sprintf("r-%06d", n) }
 

@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 
 	"github.com/consign-dev/consign"
@@ -23,9 +25,15 @@ const (
 	itemDropped = "item-dropped"
 	// deliveredTwice delivers some results once more.
 	deliveredTwice = "delivered-twice"
+	// ackSwallowed says that it has acked and has not.
+	ackSwallowed = "ack-swallowed"
+	// storedEarly says over HTTP that results are stored before they are, and forgets some.
+	storedEarly = "stored-early"
 )
 
-func plants() []string { return []string{ackEarly, parkSwallowed, itemDropped, deliveredTwice} }
+func plants() []string {
+	return []string{ackEarly, parkSwallowed, itemDropped, deliveredTwice, ackSwallowed, storedEarly}
+}
 
 // planted changes what a worker's activities do.
 type planted struct {
@@ -33,6 +41,7 @@ type planted struct {
 
 	bug      string
 	upstream string
+	messages activities.Settler
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
@@ -60,7 +69,7 @@ func (b *buggedActivity) ExecuteActivity(ctx context.Context, in *interceptor.Ex
 		for _, r := range route.Results {
 			b.planted.ack(ctx, r)
 		}
-	case b.planted.bug == parkSwallowed && kind == consign.ParkActivity:
+	case b.planted.bug == parkSwallowed && kind == consign.ParkActivity, b.planted.bug == ackSwallowed && kind == consign.AckActivity:
 		return nil, nil //nolint:nilnil // that is the bug
 	case kind == consign.DeliverActivity && (b.planted.bug == itemDropped || b.planted.bug == deliveredTwice):
 		deliver, ok := in.Args[0].(activities.DeliverInput)
@@ -91,4 +100,63 @@ func (p *planted) ack(ctx context.Context, r consign.Result) {
 	if response, err := http.DefaultClient.Do(request); err == nil {
 		_ = response.Body.Close()
 	}
+}
+
+// InterceptClient implements interceptor.ClientInterceptor.
+func (p *planted) InterceptClient(next interceptor.ClientOutboundInterceptor) interceptor.ClientOutboundInterceptor {
+	bugged := &buggedClient{planted: p}
+	bugged.Next = next
+	return bugged
+}
+
+type buggedClient struct {
+	interceptor.ClientOutboundInterceptorBase
+
+	planted *planted
+}
+
+// ExecuteWorkflow implements interceptor.ClientOutboundInterceptor. It acks messages, of which nothing is in
+// Temporal yet.
+func (b *buggedClient) ExecuteWorkflow(ctx context.Context, in *interceptor.ClientExecuteWorkflowInput) (client.WorkflowRun, error) {
+	if input, ok := in.Args[0].(converter.RawValue); ok && b.planted.bug == ackEarly {
+		var consignment consign.Consignment
+		if err := consign.DataConverter().FromPayload(input.Payload(), &consignment); err != nil {
+			return nil, err
+		}
+		for _, entry := range consignment.Results {
+			if entry.Ack != nil && entry.Ack.NATS != nil {
+				_ = b.planted.messages.Settle(ctx, *entry.Ack.NATS, false)
+			}
+		}
+	}
+	return b.Next.ExecuteWorkflow(ctx, in)
+}
+
+// hasty is a Submitter to which results come over HTTP. With a bug it tells of them too early.
+type hasty struct {
+	*consign.Submitter
+
+	bug string
+}
+
+// Submit implements http.Submitter.
+func (h hasty) Submit(ctx context.Context, in consign.Submission) error {
+	stored, committed := in.Stored, in.Committed
+	switch h.bug {
+	case ackEarly:
+		in.Stored = func(where consign.Stored, err error) {
+			stored(where, err)
+			if err == nil {
+				committed(consign.Receipt{}, nil)
+			}
+		}
+		in.Committed = nil
+	case storedEarly:
+		stored(consign.Stored{ID: in.Result.ID}, nil)
+		in.Stored = nil
+		if n, _ := number(in.Result.ID); n%20 == 5 {
+			return nil
+		}
+	}
+	return h.Submitter.Submit(ctx, in)
 }

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// rack is the process that holds the counterparts of all sinks but the file and the webhooks. It is not
-// killed: what these would lose then is not Consign's doing.
+// rack is a process that is not killed, since what it would lose then is not Consign's doing: one holds the
+// counterparts of all sinks but the file and the webhooks, another the stream that the workers read.
 type rack struct {
 	plan *plan
 	// group ends with the rack, and parts begins what belongs to it.
@@ -21,16 +21,33 @@ type rack struct {
 	closers []func() error
 }
 
-// stock runs the rack until ctx is over.
-func stock(ctx context.Context, p *plan, at addresses) error {
-	r := &rack{plan: p}
-	r.group, ctx = errgroup.WithContext(ctx)
+// hosting starts something in a rack.
+type hosting func(ctx context.Context, r *rack) error
+
+// hosts are what stands behind the sinks that the plan asks for.
+func (p *plan) hosts(at addresses) []hosting {
+	var all []hosting
 	for _, c := range p.counterparts() {
 		if c.host == nil {
 			continue
 		}
-		if err := c.host(ctx, r, at.Of[c.name]); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", c.name, err), r.close())
+		all = append(all, func(ctx context.Context, r *rack) error {
+			if err := c.host(ctx, r, at.Of[c.name]); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			return nil
+		})
+	}
+	return all
+}
+
+// stock runs a rack until ctx is over, with an address at which it can be healed.
+func stock(ctx context.Context, p *plan, address string, hosts ...hosting) error {
+	r := &rack{plan: p}
+	r.group, ctx = errgroup.WithContext(ctx)
+	for _, start := range hosts {
+		if err := start(ctx, r); err != nil {
+			return errors.Join(err, r.close())
 		}
 	}
 	mux := http.NewServeMux()
@@ -39,7 +56,7 @@ func stock(ctx context.Context, p *plan, at addresses) error {
 			heal()
 		}
 	})
-	r.group.Go(func() error { return serve(ctx, at.Rack, mux) })
+	r.group.Go(func() error { return serve(ctx, address, mux) })
 	return errors.Join(r.group.Wait(), r.close())
 }
 

@@ -55,11 +55,11 @@ func replayAll(ctx context.Context, temporal client.Client) (int, error) {
 	return left, nil
 }
 
-// untilClosed waits until no workflow is open, for as long as that may take: a task that was lost with the
+// untilClosed waits until no workflow is open that the beginning of a query allows, for as long as that may take: a task that was lost with the
 // last kill is given out anew after ten seconds. The judge finds those that stay open.
-func untilClosed(ctx context.Context, temporal client.Client) error {
+func untilClosed(ctx context.Context, temporal client.Client, which string) error {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		open, err := temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: "ExecutionStatus = 'Running'"})
+		open, err := temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: which + "ExecutionStatus = 'Running'"})
 		if err != nil || open.GetCount() == 0 {
 			return err
 		}

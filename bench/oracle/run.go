@@ -25,6 +25,7 @@ type conductor struct {
 	processes map[string]*process
 	random    *rand.Rand
 	progress  *progress
+	units     []unit
 	happened  []happening
 	// socketDir holds the Unix socket, whose path has to be short.
 	socketDir string
@@ -59,6 +60,9 @@ func (p *plan) startOrder() []string {
 	if len(p.counterparts()) > 0 {
 		order = append(order, rackName)
 	}
+	if p.way() == byJetStream {
+		order = append(order, brokerName)
+	}
 	return append(order, worker1Name, worker2Name, submitterName)
 }
 
@@ -82,9 +86,9 @@ func run(ctx context.Context, p plan) (_ *verdict, err error) {
 	c := &conductor{
 		plan: p, processes: map[string]*process{},
 		random:   rand.New(rand.NewPCG(p.seed, 2)),
-		progress: &progress{path: p.path(submitterName + ledgerSuffix), acked: map[int]bool{}},
+		progress: newProgress(&p), units: p.units(),
 	}
-	fmt.Fprintf(os.Stderr, "oracle: seed %d, %d results, %d kills, %d stops of %s, in %s\n", p.seed, p.results, p.kills, p.stops, p.stopped, p.dir)
+	fmt.Fprintf(os.Stderr, "oracle: seed %d, %d results by %s, %d kills, %d stops of %s, in %s\n", p.seed, p.results, p.way(), p.kills, p.stops, p.stopped, p.dir)
 	began := time.Now()
 	defer func() { err = errors.Join(err, c.end()) }()
 	found, err := c.perform(ctx)
@@ -92,7 +96,8 @@ func run(ctx context.Context, p plan) (_ *verdict, err error) {
 		return nil, fmt.Errorf("%w (ledgers and logs are in %s)", err, p.dir)
 	}
 	v := judge(found)
-	v.Seed, v.Took, v.Dir = p.seed, time.Since(began).Round(time.Second).String(), p.dir
+	v.Seed, v.Source, v.Batch = p.seed, p.way(), p.batchMax()
+	v.Took, v.Dir = time.Since(began).Round(time.Second).String(), p.dir
 	v.wanted(p)
 	if temporary && len(v.problems()) == 0 {
 		v.Dir = ""
@@ -139,7 +144,7 @@ func (c *conductor) perform(ctx context.Context) (*evidence, error) {
 	if err := c.disturb(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.await(ctx, func(p *progress) bool { return len(p.acked) == c.plan.results }); err != nil && !errors.Is(err, errStuck) {
+	if err := c.await(ctx, func(p *progress) bool { return p.over(&c.plan, c.units) }); err != nil && !errors.Is(err, errStuck) {
 		return nil, err
 	}
 	options, err := consign.Options{Address: c.at.Server}.ClientOptions()
@@ -151,11 +156,20 @@ func (c *conductor) perform(ctx context.Context) (*evidence, error) {
 		return nil, err
 	}
 	defer temporal.Close()
+	if c.plan.way() == byJetStream {
+		if err := untilAcked(ctx, c.at); err != nil {
+			return nil, err
+		}
+	}
+	// Where no acks say so, results may be under way still.
+	if err := untilClosed(ctx, temporal, "WorkflowType = '"+consign.DeliverWorkflow+"' AND "); err != nil {
+		return nil, err
+	}
 	still, err := c.heal(ctx, temporal)
 	if err != nil {
 		return nil, err
 	}
-	if err := untilClosed(ctx, temporal); err != nil {
+	if err := untilClosed(ctx, temporal, ""); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{submitterName, worker1Name, worker2Name, hookName, deskName} {
@@ -168,7 +182,7 @@ func (c *conductor) perform(ctx context.Context) (*evidence, error) {
 		return nil, err
 	}
 	found.stillParked = still
-	for _, name := range []string{rackName, serverName} {
+	for _, name := range []string{rackName, brokerName, serverName} {
 		if p := c.processes[name]; p != nil {
 			err = errors.Join(err, p.stop())
 		}
@@ -210,16 +224,20 @@ func (c *conductor) disturb(ctx context.Context) error {
 	step := c.plan.results / (all + 1)
 	for i := range all {
 		// The submitter goes on by one step, and is in the midst of it when something happens.
-		if err := c.plan.release((i + 1) * step); err != nil {
+		err := c.keepPace(ctx, i*step)
+		if err == nil {
+			err = c.plan.release((i + 1) * step)
+		}
+		if err == nil {
+			mark := min(i*step+step/3, c.plan.reached((i+1)*step)+1)
+			err = c.await(ctx, func(p *progress) bool { return p.submitted >= mark })
+		}
+		if errors.Is(err, errStuck) {
+			return nil // the verdict will say what is missing
+		}
+		if err != nil {
 			return err
 		}
-		if err := c.await(ctx, func(p *progress) bool { return p.submitted >= i*step+step/3 }); err != nil {
-			if errors.Is(err, errStuck) {
-				return nil // the verdict will say what is missing
-			}
-			return err
-		}
-		var err error
 		if (i+1)*c.plan.stops/all > i*c.plan.stops/all {
 			err = c.stop(ctx, c.processes[victims()[stops%len(victims())]])
 			stops++
@@ -232,6 +250,17 @@ func (c *conductor) disturb(ctx context.Context) error {
 		}
 	}
 	return c.plan.release(c.plan.results)
+}
+
+// openResults are results that are handed in and not delivered at once.
+const openResults = 400
+
+// keepPace waits until not too many of the results that were released are under way, unless the submitter does.
+func (c *conductor) keepPace(ctx context.Context, released int) error {
+	if c.plan.way() == bySubmit {
+		return nil
+	}
+	return c.await(ctx, func(p *progress) bool { return len(p.delivered) >= released-openResults })
 }
 
 // kill ends a process with SIGKILL, and starts it again up to two seconds later.
@@ -295,7 +324,7 @@ func (c *conductor) await(ctx context.Context, reached func(*progress) bool) err
 		if reached(c.progress) {
 			return nil
 		}
-		if now := c.progress.submitted + len(c.progress.acked); now != last {
+		if now := c.progress.sum(); now != last {
 			last, at = now, time.Now()
 		}
 		if time.Since(at) > patience {
@@ -316,8 +345,7 @@ func (c *conductor) await(ctx context.Context, reached func(*progress) bool) err
 
 // heal lets the receivers take everything, replays all dead letters, and returns how many are left.
 func (c *conductor) heal(ctx context.Context, temporal client.Client) (int, error) {
-	for _, name := range []string{hookName, deskName, rackName} {
-		address := map[string]string{hookName: c.at.Hook, deskName: c.at.Desk, rackName: c.at.Rack}[name]
+	for name, address := range map[string]string{hookName: c.at.Hook, deskName: c.at.Desk, rackName: c.at.Rack, brokerName: c.at.Door} {
 		if c.processes[name] == nil {
 			continue
 		}

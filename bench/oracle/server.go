@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
@@ -15,6 +17,8 @@ import (
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/embedded"
 	"github.com/consign-dev/consign/sinks/all"
+	"github.com/consign-dev/consign/sources/http"
+	"github.com/consign-dev/consign/sources/nats"
 	"github.com/consign-dev/consign/worker"
 )
 
@@ -41,13 +45,19 @@ func host(ctx context.Context, p *plan, at addresses) error {
 	return server.Stop(stopping(ctx))
 }
 
-// work is a worker, with the planted bug if there is to be one.
-func work(ctx context.Context, p *plan, at addresses) error {
+// work is a worker, with the planted bug if there is to be one. It takes results over HTTP, or reads the
+// stream, if they are handed in so.
+func work(ctx context.Context, p *plan, at addresses, name string) error {
 	log, err := zap.NewProduction()
 	if err != nil {
 		return err
 	}
-	settings, err := config.Parse("oracle", []byte(p.configuration(at)), all.Kinds(), func(string) (string, bool) { return "", false })
+	kinds := append(all.Kinds(), nats.Kind())
+	settings, err := config.Parse("oracle", []byte(p.configuration(at, name)), kinds, func(string) (string, bool) { return "", false })
+	if err != nil {
+		return err
+	}
+	sources, err := nats.New(settings, log)
 	if err != nil {
 		return err
 	}
@@ -58,19 +68,58 @@ func work(ctx context.Context, p *plan, at addresses) error {
 	}
 	if p.plant != "" {
 		temporal.Close()
-		options.Interceptors = append(options.Interceptors, &planted{bug: p.plant, upstream: at.Upstream})
+		options.Interceptors = append(options.Interceptors, &planted{bug: p.plant, upstream: at.Upstream, messages: sources})
 		if temporal, err = client.DialContext(ctx, options); err != nil {
 			return err
 		}
 	}
 	defer temporal.Close()
-	working, err := worker.Start(ctx, worker.Options{Temporal: temporal, Config: settings, Log: log})
+	working, err := worker.Start(ctx, worker.Options{Temporal: temporal, Config: settings, NATS: sources, Log: log})
+	if err != nil {
+		return err
+	}
+	reading, err := sources.Start(ctx, temporal)
+	if err != nil {
+		return err
+	}
+	stopHTTP, err := p.takeHTTP(ctx, settings.HTTP, temporal, log)
 	if err != nil {
 		return err
 	}
 	sayReady()
 	<-ctx.Done()
-	return working.Stop(stopping(ctx))
+	ctx = stopping(ctx)
+	return errors.Join(stopHTTP(ctx), reading.Stop(ctx), working.Stop(ctx), sources.Close(ctx))
+}
+
+// takeHTTP takes results over HTTP as "consign worker" does, if the configuration says so.
+func (p *plan) takeHTTP(ctx context.Context, settings config.HTTP, temporal client.Client, log *zap.Logger) (stop func(context.Context) error, err error) {
+	if settings.Listen == "" {
+		return func(context.Context) error { return nil }, nil
+	}
+	// After a kill the port may be somebody's for a moment.
+	var server *http.Server
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		server, err = http.Listen(ctx, http.Options{Config: settings, Registry: prometheus.NewRegistry(), Log: log})
+		if err == nil || time.Now().After(deadline) {
+			break
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	submitter, err := consign.NewClient(temporal).NewSubmitter(consign.SubmitterOptions{BatchMax: settings.BatchMax})
+	if err != nil {
+		return nil, err
+	}
+	server.Open(hasty{submitter, p.plant}, func(ctx context.Context) error {
+		_, err := temporal.CheckHealth(ctx, nil)
+		return err
+	})
+	return func(ctx context.Context) error { return errors.Join(server.Stop(ctx), submitter.Close(ctx)) }, nil
 }
 
 // stopping bounds how long a process takes to stop.
@@ -86,7 +135,7 @@ const workerHeader = "X-Worker"
 // configuration of the workers: a file, a webhook that is patient, one that soon gives up, and what else
 // the plan asks for.
 // Requests name the process that they come from.
-func (p *plan) configuration(at addresses) string {
+func (p *plan) configuration(at addresses, worker string) string {
 	by := fmt.Sprintf(`%s: "%d"`, workerHeader, os.Getpid())
 	return `
 sinks:
@@ -105,5 +154,21 @@ sinks:
 ` + p.sinkSettings(at) + `acks:
   timeout: 3s
   retry: {max: 1000, backoff: 200ms, max_backoff: 2s}
-`
+` + p.sourceSettings(at, worker)
+}
+
+// sourceSettings say where a worker gets results, beside Temporal.
+func (p *plan) sourceSettings(at addresses, worker string) string {
+	switch p.way() {
+	case byHTTP:
+		address := at.HTTP[0]
+		if worker == worker2Name {
+			address = at.HTTP[1]
+		}
+		return fmt.Sprintf("http: {listen: %q, wait_timeout: %s, batch_max: %d}\n", address, waitTimeout, p.batchMax())
+	case byJetStream:
+		return fmt.Sprintf("sources: {%s: {nats: {url: %q, stream: %s, durable: %s, ack_wait: %s, max_open: 1000, batch_max: %d}}}\n",
+			sourceName, "nats://"+at.Source, sourceStream, durable, ackWait, p.batchMax())
+	}
+	return ""
 }

@@ -180,24 +180,12 @@ func (s *submitter) start(ctx context.Context, u unit) error {
 	return err
 }
 
-// ack writes an ack down with the size of the archive at that moment, so that the judge can tell
-// whether its line was there.
+// ack writes an ack down.
 func (s *submitter) ack(w http.ResponseWriter, request *http.Request) {
-	var got consign.Ack
-	if err := json.NewDecoder(request.Body).Decode(&got); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	n, err := number(got.ID)
+	l, err := s.plan.readAck(request)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
-	}
-	l := line{What: acked, N: n, Archive: s.plan.archiveSize()}
-	for _, leg := range got.Receipt.Legs {
-		if leg.Outcome == consign.Parked {
-			l.Parked = append(l.Parked, leg.Sink)
-		}
 	}
 	if err := s.ledger.write(l); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -205,13 +193,35 @@ func (s *submitter) ack(w http.ResponseWriter, request *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.units[n]
-	if o == nil || s.acked[n] {
+	o := s.units[l.N]
+	if o == nil || s.acked[l.N] {
 		return
 	}
-	s.acked[n] = true
+	s.acked[l.N] = true
 	o.left--
 	if o.left == 0 && o.held {
 		<-s.window
 	}
+}
+
+// readAck reads an ack that was posted.
+func (p *plan) readAck(request *http.Request) (line, error) {
+	var got consign.Ack
+	if err := json.NewDecoder(request.Body).Decode(&got); err != nil {
+		return line{}, err
+	}
+	n, err := number(got.ID)
+	return p.ackLine(acked, n, got.Receipt), err
+}
+
+// ackLine says that a result is committed, with the size of the archive at this moment, so that the judge
+// can tell whether its line was there.
+func (p *plan) ackLine(what what, n int, receipt consign.Receipt) line {
+	l := line{At: time.Now().UnixNano(), What: what, N: n, Archive: p.archiveSize()}
+	for _, leg := range receipt.Legs {
+		if leg.Outcome == consign.Parked {
+			l.Parked = append(l.Parked, leg.Sink)
+		}
+	}
+	return l
 }

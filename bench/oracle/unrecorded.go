@@ -34,25 +34,33 @@ func (s *story) recorded(sink string, t take) int64 {
 	return math.MaxInt64
 }
 
-// cutOff tells whether a connection to the sink broke between a delivery and its record.
-func (e *evidence) cutOff(s *story, sink string, t take) bool {
-	if s == nil || s.records == nil {
-		return false
+// cutOff tells whether a connection to the sink broke between a delivery and its record in one of the
+// workflows that may have made it.
+func (e *evidence) cutOff(of []*story, sink string, t take) bool {
+	for _, s := range of {
+		if s.records == nil {
+			continue
+		}
+		recorded := s.recorded(sink, t)
+		if slices.ContainsFunc(e.cuts[sink], func(c span) bool { return c.to >= t.at && c.from <= recorded }) {
+			return true
+		}
 	}
-	recorded := s.recorded(sink, t)
-	return slices.ContainsFunc(e.cuts[sink], func(c span) bool { return c.to >= t.at && c.from <= recorded })
+	return false
 }
 
-// unrecorded names what happened to a process that took part in a delivery between it and its record.
-// Empty: nothing did.
-func (e *evidence) unrecorded(s *story, sink string, t take) string {
-	if s == nil || s.records == nil {
-		return ""
-	}
-	recorded := s.recorded(sink, t)
-	for i, h := range e.happened {
-		if recorded > h.From && h.concerns(sink, t) {
-			return h.name(i)
+// unrecorded names what happened to a process that took part in a delivery between it and its record in one of
+// the workflows that may have made it. Empty: nothing did.
+func (e *evidence) unrecorded(of []*story, sink string, t take) string {
+	for _, s := range of {
+		if s.records == nil {
+			continue
+		}
+		recorded := s.recorded(sink, t)
+		for i, h := range e.happened {
+			if recorded > h.From && h.concerns(sink, t) {
+				return h.name(i)
+			}
 		}
 	}
 	return ""

@@ -13,9 +13,12 @@ import (
 // verdict is what a run has shown. Spans are in seconds.
 type verdict struct {
 	Seed      uint64         `json:"seed"`
+	Source    string         `json:"source"`
+	Batch     int            `json:"batch"`
 	Took      string         `json:"took"`
 	Dir       string         `json:"dir,omitempty"`
 	Units     int            `json:"workflows"`
+	Largest   int            `json:"largest"` // results in one workflow, at most
 	Submitted int            `json:"submitted"`
 	Acked     int            `json:"acked"`
 	Sinks     []string       `json:"sinks"`
@@ -36,6 +39,14 @@ type verdict struct {
 	Early []string `json:"acked_early"`
 	// Unacked was never acked.
 	Unacked []string `json:"unacked"`
+	// Unstored was said to be in Temporal before it was.
+	Unstored []string `json:"unstored,omitempty"`
+	// Unasked are workflows that carry what was not handed in as often.
+	Unasked []string `json:"unasked,omitempty"`
+	// Pending are messages of the stream that were not acked in the end, and Terminated those that the
+	// stream was told not to deliver again.
+	Pending    []string `json:"pending,omitempty"`
+	Terminated []string `json:"terminated,omitempty"`
 	// Mangled arrived with other data, Renamed with another delivery id than is due at that sink.
 	Mangled []string `json:"mangled,omitempty"`
 	Renamed []string `json:"renamed,omitempty"`
@@ -46,11 +57,15 @@ type verdict struct {
 	// StillParked counts dead letters that replays did not empty.
 	StillParked int `json:"still_parked"`
 
-	// Repeats are deliveries beyond the first, which is at most Spoiled + Unrecorded: answers that the
-	// client never got right, and deliveries that Temporal had no record of when something happened.
-	Repeats    []repeat `json:"repeats"`
-	Spoiled    int      `json:"spoiled"`
-	Unrecorded int      `json:"unrecorded"`
+	// Repeats are deliveries beyond the first, which is at most Spoiled + Unrecorded + HandedAgain: answers that the
+	// client never got right, deliveries that Temporal had no record of when something happened, and legs of
+	// workflows that carry what another one does.
+	Repeats     []repeat `json:"repeats"`
+	Spoiled     int      `json:"spoiled"`
+	Unrecorded  int      `json:"unrecorded"`
+	HandedAgain int      `json:"handed_again"`
+	// Redelivered counts acks of messages that had been delivered before.
+	Redelivered int `json:"redelivered,omitempty"`
 
 	Happened     []effect `json:"happened"`
 	LongestStall float64  `json:"longest_stall_s"`
@@ -92,6 +107,9 @@ func (v *verdict) wanted(p plan) {
 	if kills != p.kills || stops != p.stops {
 		v.Missing = append(v.Missing, fmt.Sprintf("%d kills and %d stops instead of %d and %d", kills, stops, p.kills, p.stops))
 	}
+	if p.batchMax() > 1 && v.Largest < 2 {
+		v.Missing = append(v.Missing, "no two results shared a workflow")
+	}
 	if v.Submitted != p.results {
 		v.Missing = append(v.Missing, fmt.Sprintf("%d results submitted instead of %d", v.Submitted, p.results))
 	}
@@ -101,6 +119,9 @@ func (v *verdict) wanted(p plan) {
 func (v *verdict) unexplained() []repeat {
 	return slices.DeleteFunc(slices.Clone(v.Repeats), func(r repeat) bool { return r.Because != "" })
 }
+
+// bound of the repeats.
+func (v *verdict) bound() int { return v.Spoiled + v.Unrecorded + v.HandedAgain }
 
 // problems are the promises that did not hold, with what broke them.
 func (v *verdict) problems() []string {
@@ -113,7 +134,11 @@ func (v *verdict) problems() []string {
 		{"not submitted", v.Unsubmitted},
 		{"LOST", v.Lost},
 		{"ACKED EARLY", v.Early},
+		{"SAID TO BE STORED EARLY", v.Unstored},
 		{"never acked", v.Unacked},
+		{"not acked at the stream", v.Pending},
+		{"terminated at the stream", v.Terminated},
+		{"in a workflow that nobody asked for", v.Unasked},
 		{"mangled", v.Mangled},
 		{"wrong delivery ids", v.Renamed},
 		{"torn lines", v.Torn},
@@ -129,8 +154,8 @@ func (v *verdict) problems() []string {
 	if bad := v.unexplained(); len(bad) > 0 {
 		found = append(found, fmt.Sprintf("delivered again without a reason: %d: %s", len(bad), some(bad)))
 	}
-	if len(v.Repeats) > v.Spoiled+v.Unrecorded {
-		found = append(found, fmt.Sprintf("%d repeats are more than the %d spoiled answers and %d unrecorded attempts", len(v.Repeats), v.Spoiled, v.Unrecorded))
+	if len(v.Repeats) > v.bound() {
+		found = append(found, fmt.Sprintf("%d repeats are more than the %d spoiled answers, %d unrecorded attempts and %d legs handed in again", len(v.Repeats), v.Spoiled, v.Unrecorded, v.HandedAgain))
 	}
 	return found
 }
@@ -172,10 +197,13 @@ func (v *verdict) print(w io.Writer, asJSON bool) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(w, "\nseed %d, %s: %d results in %d workflows, %d acked\n", v.Seed, v.Took, v.Submitted, v.Units, v.Acked)
+	_, _ = fmt.Fprintf(w, "\nseed %d, %s: %d results by %s in %d workflows of at most %d, %d acked\n", v.Seed, v.Took, v.Submitted, v.Source, v.Units, v.Largest, v.Acked)
+	if v.Source == byJetStream {
+		_, _ = fmt.Fprintf(w, "acks of messages that had come before %d, connections broken %d\n", v.Redelivered, v.Broken[brokerName])
+	}
 	_, _ = fmt.Fprintf(w, "lost %d, acked early %d, never acked %d\n", len(v.Lost), len(v.Early), len(v.Unacked))
-	_, _ = fmt.Fprintf(w, "delivered again %d, of at most %d (%d spoiled answers, %d attempts unrecorded at a kill or stop); unexplained %d\n",
-		len(v.Repeats), v.Spoiled+v.Unrecorded, v.Spoiled, v.Unrecorded, len(v.unexplained()))
+	_, _ = fmt.Fprintf(w, "delivered again %d, of at most %d (%d spoiled answers, %d attempts unrecorded at a kill or stop, %d legs of what was handed in again); unexplained %d\n",
+		len(v.Repeats), v.bound(), v.Spoiled, v.Unrecorded, v.HandedAgain, len(v.unexplained()))
 	_, err := fmt.Fprintf(w, "longest stall %.1f s\n", v.LongestStall)
 	for _, problem := range v.problems() {
 		_, err = fmt.Fprintln(w, "✗", problem)
