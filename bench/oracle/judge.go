@@ -35,6 +35,7 @@ func judge(e *evidence) *verdict {
 			if len(e.acks[n]) == 0 && !u.quiet {
 				v.Unacked = append(v.Unacked, resultID(n))
 			}
+			v.Resent += max(len(e.handed[n])-1, 0)
 			e.judgeCarriers(v, carriers[n], n)
 			for _, sink := range e.sinks {
 				e.judgeLeg(v, sink, n)

@@ -229,8 +229,11 @@ func (c *conductor) disturb(ctx context.Context) error {
 			err = c.plan.release((i + 1) * step)
 		}
 		if err == nil {
-			mark := min(i*step+step/3, c.plan.reached((i+1)*step)+1)
+			mark := c.mark(i, step)
 			err = c.await(ctx, func(p *progress) bool { return p.submitted >= mark })
+		}
+		if err == nil && c.plan.way() == byBatch {
+			err = pause(ctx, time.Duration(c.random.Int64N(int64(storing))))
 		}
 		if errors.Is(err, errStuck) {
 			return nil // the verdict will say what is missing
@@ -251,6 +254,18 @@ func (c *conductor) disturb(ctx context.Context) error {
 	}
 	return c.plan.release(c.plan.results)
 }
+
+// mark is how far the submitter is to be in a step when something happens: a third of it, but where one
+// workflow may take all of it, at the first that is stored, so that the others are on their way.
+func (c *conductor) mark(i, step int) int {
+	if c.plan.way() == byBatch {
+		return i*step + 1
+	}
+	return min(i*step+step/3, c.plan.reached((i+1)*step)+1)
+}
+
+// storing is about how long it takes until the results of a step are stored that share a workflow.
+const storing = 100 * time.Millisecond
 
 // openResults are results that are handed in and not delivered at once.
 const openResults = 400
@@ -337,10 +352,18 @@ func (c *conductor) await(ctx context.Context, reached func(*progress) bool) err
 			default:
 			}
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := pause(ctx, c.look()); err != nil {
 			return err
 		}
 	}
+}
+
+// look is the time from one look at the progress to the next.
+func (c *conductor) look() time.Duration {
+	if c.plan.way() == byBatch {
+		return 2 * time.Millisecond
+	}
+	return 50 * time.Millisecond
 }
 
 // heal lets the receivers take everything, replays all dead letters, and returns how many are left.

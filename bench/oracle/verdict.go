@@ -64,6 +64,8 @@ type verdict struct {
 	Spoiled     int      `json:"spoiled"`
 	Unrecorded  int      `json:"unrecorded"`
 	HandedAgain int      `json:"handed_again"`
+	// Resent counts results that were handed in once more, since nobody had said that they are stored.
+	Resent int `json:"resent"`
 	// Redelivered counts acks of messages that had been delivered before.
 	Redelivered int `json:"redelivered,omitempty"`
 
@@ -198,6 +200,7 @@ func (v *verdict) print(w io.Writer, asJSON bool) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(w, "\nseed %d, %s: %d results by %s in %d workflows of at most %d, %d acked\n", v.Seed, v.Took, v.Submitted, v.Source, v.Units, v.Largest, v.Acked)
+	_, _ = fmt.Fprintf(w, "handed in again %d\n", v.Resent)
 	if v.Source == byJetStream {
 		_, _ = fmt.Fprintf(w, "acks of messages that had come before %d, connections broken %d\n", v.Redelivered, v.Broken[brokerName])
 	}
