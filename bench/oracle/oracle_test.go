@@ -72,20 +72,42 @@ func TestOracle_AllKindsOfSinks_NothingIsLostOrAckedEarly(t *testing.T) {
 	require.Len(t, v.Happened, 5)
 }
 
+// TestOracle_HandedInOtherwise_NothingIsLostOrAckedEarly is the short form of `go run ./bench/oracle -source …`.
+func TestOracle_HandedInOtherwise_NothingIsLostOrAckedEarly(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("runs half a minute for each way")
+	}
+	for way, batch := range map[string]int{byBatch: 0, byHTTP: 1, byJetStream: 64} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			v := perform(t, plan{
+				seed: uint64(time.Now().UnixNano()), source: way, batch: batch, results: 300, kills: 8, stops: 1, stopped: 3 * time.Second,
+			})
+			require.Empty(t, v.problems())
+			require.Len(t, v.Happened, 9)
+		})
+	}
+}
+
 func TestOracle_WhenABugIsPlanted_FindsIt(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	for bug, found := range map[string]func(*verdict) int{
-		ackEarly:       func(v *verdict) int { return len(v.Early) },
-		parkSwallowed:  func(v *verdict) int { return len(v.Lost) },
-		deliveredTwice: func(v *verdict) int { return len(v.unexplained()) },
+	for _, test := range []struct {
+		bug, way string
+		found    func(*verdict) int
+	}{
+		{ackEarly, bySubmit, func(v *verdict) int { return len(v.Early) }},
+		{ackEarly, byJetStream, func(v *verdict) int { return len(v.Early) }},
+		{parkSwallowed, byHTTP, func(v *verdict) int { return len(v.Lost) }},
+		{deliveredTwice, byBatch, func(v *verdict) int { return len(v.unexplained()) }},
 	} {
-		t.Run(bug, func(t *testing.T) {
+		t.Run(test.bug+" by "+test.way, func(t *testing.T) {
 			t.Parallel()
-			v := perform(t, plan{seed: 3, results: 200, plant: bug})
-			require.Positive(t, found(v))
+			v := perform(t, plan{seed: 3, results: 200, source: test.way, plant: test.bug})
+			require.Positive(t, test.found(v))
 			require.NotEmpty(t, v.problems())
 		})
 	}

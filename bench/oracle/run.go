@@ -66,7 +66,12 @@ func (p *plan) startOrder() []string {
 	return append(order, worker1Name, worker2Name, submitterName)
 }
 
-func victims() []string {
+// victims are the processes in the order in which things happen to them. A Submitter, which is all that knows
+// of results that wait for a workflow, has its turn more often.
+func (p *plan) victims() []string {
+	if p.way() == byBatch {
+		return []string{worker1Name, submitterName, serverName, submitterName, hookName, worker2Name, submitterName, deskName}
+	}
 	return []string{worker1Name, serverName, hookName, submitterName, worker2Name, deskName}
 }
 
@@ -219,7 +224,7 @@ func (c *conductor) start(ctx context.Context) error {
 
 // disturb kills and stops processes, evenly over the results that are submitted.
 func (c *conductor) disturb(ctx context.Context) error {
-	all := c.plan.kills + c.plan.stops
+	all, victims := c.plan.kills+c.plan.stops, c.plan.victims()
 	kills, stops := 0, 0
 	step := c.plan.results / (all + 1)
 	for i := range all {
@@ -242,10 +247,10 @@ func (c *conductor) disturb(ctx context.Context) error {
 			return err
 		}
 		if (i+1)*c.plan.stops/all > i*c.plan.stops/all {
-			err = c.stop(ctx, c.processes[victims()[stops%len(victims())]])
+			err = c.stop(ctx, c.processes[victims[stops%len(victims)]])
 			stops++
 		} else {
-			err = c.kill(ctx, c.processes[victims()[kills%len(victims())]])
+			err = c.kill(ctx, c.processes[victims[kills%len(victims)]])
 			kills++
 		}
 		if err != nil {
