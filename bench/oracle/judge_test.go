@@ -236,3 +236,16 @@ func TestJudge_ARepeatOfUnknownAuthor_IsNotExplainedByAKillLongBefore(t *testing
 		require.Equal(t, test.reason, len(v.unexplained()) == 0, name)
 	}
 }
+
+// TestJudge_ALineOfTheArchive_IsRecordedByTheLastOutcome is about an inline attempt that was left to the queue: it
+// has a record, and delivered nothing.
+func TestJudge_ALineOfTheArchive_IsRecordedByTheLastOutcome(t *testing.T) {
+	t.Parallel()
+	e := clean()
+	e.takes[archiveName][0] = append(e.takes[archiveName][0], take{end: 200})
+	e.stories[0].records[archiveName] = []int64{second, 9 * second}
+	e.happened = []happening{{Process: worker1Name, Signal: sigkill, Pid: 11, From: 2 * second, To: 2 * second, ArchiveFrom: 150, ArchiveTo: 150}}
+	require.Empty(t, judge(e).unexplained())
+	e.stories[0].records[archiveName] = []int64{second}
+	require.Len(t, judge(e).unexplained(), 1)
+}

@@ -234,8 +234,10 @@ func (c *conductor) disturb(ctx context.Context) error {
 			err = c.plan.release((i + 1) * step)
 		}
 		if err == nil {
-			mark := c.mark(i, step)
-			err = c.await(ctx, func(p *progress) bool { return p.submitted >= mark })
+			mark, before := c.mark(i, step), len(c.progress.delivered)
+			// What is in the stream is under way once the workers go on to read.
+			read := func(p *progress) bool { return c.plan.way() != byJetStream || len(p.delivered) > before }
+			err = c.await(ctx, func(p *progress) bool { return p.submitted >= mark && read(p) })
 		}
 		if err == nil && c.plan.way() == byBatch {
 			err = pause(ctx, time.Duration(c.random.Int64N(int64(storing))))

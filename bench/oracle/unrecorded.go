@@ -21,14 +21,14 @@ func (t take) made(at, archive int64) bool {
 }
 
 // recorded is when Temporal came to know of a delivery: the first outcome at that sink that stands in the
-// history after it. The archive never fails, so its leg has one. A stream may be read when the outcome
-// stands there already; then it is the last.
+// history after it. Of a line of the archive nobody knows when it was written, and a stream may be read when the
+// outcome stands there already. Then it is the last: those before it are of inline attempts that were left to the queue.
 func (s *story) recorded(sink string, t take) int64 {
 	records := s.records[sink]
-	if i := slices.IndexFunc(records, func(at int64) bool { return at >= t.at }); i >= 0 {
+	if i := slices.IndexFunc(records, func(at int64) bool { return at >= t.at }); i >= 0 && t.end == 0 {
 		return records[i]
 	}
-	if t.seen && len(records) > 0 {
+	if (t.seen || t.end > 0) && len(records) > 0 {
 		return records[len(records)-1]
 	}
 	return math.MaxInt64
