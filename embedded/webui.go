@@ -18,6 +18,8 @@ import (
 	"github.com/temporalio/ui-server/v2/server/headers"
 	"github.com/temporalio/ui-server/v2/server/route"
 	"github.com/temporalio/ui-server/v2/ui"
+
+	"github.com/consign-dev/consign/codec"
 )
 
 // webUI is Temporal's Web UI, put together from ui-server's parts as its own server does: that one ends
@@ -35,9 +37,13 @@ func startWebUI(listener net.Listener, temporalAddress, namespace string) (*webU
 		DefaultNamespace:    namespace,
 		DisableNewsFetch:    true, // the news come from temporal.io
 		HideLogs:            true,
+		Codec:               config.Codec{Endpoint: codecPath},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the Web UI: %w", err)
+	}
+	if handler, err = withCodec(handler); err != nil {
+		return nil, err
 	}
 	w := &webUI{
 		http:    &http.Server{Handler: loopbackOnly(handler), ReadHeaderTimeout: 10 * time.Second},
@@ -49,6 +55,26 @@ func startWebUI(listener net.Listener, temporalAddress, namespace string) (*webU
 		_ = w.http.Serve(listener) // it ends by stop only
 	}()
 	return w, nil
+}
+
+// codecPath is where the Web UI has consignments of several results made readable. It is a path of its own
+// origin, so that it is there under every name and port by which a browser reaches the Web UI, and under no other.
+const codecPath = "/codec"
+
+// withCodec serves the codec beside the Web UI. A ServeMux would clean the paths of the Web UI, in which ids of
+// workflows stand.
+func withCodec(ui http.Handler) (http.Handler, error) {
+	decoding, err := codec.Handler(codec.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("set up the codec of the Web UI: %w", err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, codecPath+"/") {
+			decoding.ServeHTTP(w, r)
+			return
+		}
+		ui.ServeHTTP(w, r)
+	}), nil
 }
 
 // stop waits for requests under way until ctx ends.
