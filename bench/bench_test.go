@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
@@ -32,7 +33,7 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 	}
 	dir := diskDir(t)
 	o, err := parse([]string{
-		"-n", "16", "-rounds", "2", "-c", "4", "-length", "2s", "-rate", "5", "-flood", "500", "-steady", "3s", "-growth", "40,100",
+		"-n", "16", "-rounds", "2", "-c", "4", "-length", "2s", "-rate", "5", "-flood", "500", "-steady", "9s", "-growth", "40,100",
 		"-only", strings.Join(figures(), ","), "-data-dir", dir,
 	})
 	require.NoError(t, err)
@@ -79,6 +80,46 @@ func TestMeasure_OfASmallRun_HasEveryFigureAndLeavesNothingBehind(t *testing.T) 
 	for _, figure := range figures() {
 		require.Contains(t, table.String(), figure+":")
 	}
+}
+
+func TestDraw_OfReports_HasABarForEachValueAndItsTarget(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name string, r Report) string {
+		text, err := json.Marshal(r)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(dir+"/"+name, text, 0o600))
+		return dir + "/" + name
+	}
+	files := []string{
+		write("before.json", Report{Floor: &Floor{WorkflowsPerSecond: 201}, Paced: &Paced{P50: 5.25, P95: 12, ResidentMB: 322}}),
+		write("<after>.json", Report{Floor: &Floor{WorkflowsPerSecond: 202}}),
+	}
+	to := dir + "/figures.svg"
+	require.NoError(t, run(t.Context(), append([]string{"-plot", to}, files...)))
+	drawn, err := os.ReadFile(to)
+	require.NoError(t, err)
+	var texts []string
+	for decoder := xml.NewDecoder(bytes.NewReader(drawn)); ; {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		if text, ok := token.(xml.CharData); ok && strings.TrimSpace(string(text)) != "" {
+			texts = append(texts, string(text))
+		}
+	}
+	require.Equal(t, []string{
+		"before: 0 cores, , , load before ", "<after>: 0 cores, , , load before ",
+		oneEach, "floor", "201", "202",
+		latency, "paced, p50", "5.25 (target ≤ 15)", "paced, p95", "12 (target ≤ 50)",
+		memory, "paced, source inside", "322 (target ≤ 400)",
+	}, texts)
+
+	require.NoError(t, os.WriteFile(dir+"/table.txt", []byte("figure  measured"), 0o600))
+	err = run(t.Context(), []string{"-plot", to, dir + "/table.txt"})
+	require.ErrorContains(t, err, "table.txt is no report of -json")
 }
 
 func TestParse_OfAWrongFlag_SaysWhatIsAllowed(t *testing.T) {

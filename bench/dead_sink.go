@@ -66,8 +66,8 @@ func (d *DeadSink) bars() []bar {
 	most := deadSinkTarget * d.Quiet.P95
 	return []bar{
 		{panel: deadSinks, label: "all well", value: d.Quiet.P95},
-		{panel: deadSinks, label: "one refuses", value: d.Refusing.P95, target: most},
-		{panel: deadSinks, label: "one hangs", value: d.Hanging.P95, target: most},
+		{panel: deadSinks, label: "one refuses", value: d.Refusing.P95, atMost: most},
+		{panel: deadSinks, label: "one hangs", value: d.Hanging.P95, atMost: most},
 	}
 }
 

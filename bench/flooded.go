@@ -60,8 +60,8 @@ func (f *floodedThree) bars() []bar {
 		return nil
 	}
 	return []bar{
-		{panel: manyEach, label: "flooded", value: f.ResultsPerSecond, target: 8000},
-		{panel: memory, label: "flooded", value: f.ResidentMB, target: 600},
+		{panel: manyEach, label: "flooded", value: f.ResultsPerSecond, atLeast: 8000},
+		{panel: memory, label: "flooded", value: f.ResidentMB, atMost: 600},
 	}
 }
 
@@ -73,7 +73,7 @@ func (f *floodedWebhook) bars() []bar {
 	if f == nil {
 		return nil
 	}
-	return []bar{{panel: manyEach, label: "flooded_webhook", value: f.ResultsPerSecond, target: 10_000}}
+	return []bar{{panel: manyEach, label: "flooded_webhook", value: f.ResultsPerSecond, atLeast: 10_000}}
 }
 
 // signedWebhook is a configuration of one sink, all settings at their defaults.

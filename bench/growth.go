@@ -68,7 +68,7 @@ func (g *Growth) bars() (bars []bar) {
 	for _, size := range g.Sizes {
 		bars = append(bars,
 			bar{panel: grownRate, label: fmt.Sprintf("floor, %d", size.Retained), value: size.Floor.Ratio},
-			bar{panel: grownRate, label: fmt.Sprintf("single, %d", size.Retained), value: size.Single.Ratio, target: growthTarget})
+			bar{panel: grownRate, label: fmt.Sprintf("single, %d", size.Retained), value: size.Single.Ratio, atLeast: growthTarget})
 	}
 	return bars
 }

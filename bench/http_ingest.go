@@ -59,6 +59,7 @@ func (i *HTTPIngest) bars() []bar {
 	return []bar{
 		{panel: latency, label: "HTTP, p50", value: i.P50},
 		{panel: latency, label: "HTTP, p95", value: i.P95},
+		{panel: manyEach, label: "floor beside http_ingest", value: i.FloorPerSecond},
 		{panel: manyEach, label: "http_ingest", value: i.ResultsPerSecond},
 	}
 }

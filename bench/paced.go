@@ -34,9 +34,9 @@ func (p *Paced) bars() []bar {
 		return nil
 	}
 	return []bar{
-		{panel: latency, label: "paced, p50", value: p.P50, target: 15},
-		{panel: latency, label: "paced, p95", value: p.P95, target: 50},
-		{panel: memory, label: "paced, source inside", value: p.ResidentMB, target: 400},
+		{panel: latency, label: "paced, p50", value: p.P50, atMost: 15},
+		{panel: latency, label: "paced, p95", value: p.P95, atMost: 50},
+		{panel: memory, label: "paced, source inside", value: p.ResidentMB, atMost: 400},
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -65,10 +66,11 @@ func (s *Steady) bars() []bar {
 		return nil
 	}
 	return []bar{
+		{panel: manyEach, label: "floor beside steady", value: s.FloorPerSecond},
 		{panel: manyEach, label: "steady, first minute", value: s.First.ResultsPerSecond},
-		{panel: manyEach, label: "steady, last minute", value: s.Last.ResultsPerSecond, target: 0.9 * s.First.ResultsPerSecond},
+		{panel: manyEach, label: "steady, last minute", value: s.Last.ResultsPerSecond, atLeast: 0.9 * s.First.ResultsPerSecond},
 		{panel: memory, label: "steady, first minute", value: s.First.ResidentMB},
-		{panel: memory, label: "steady, last minute", value: s.Last.ResidentMB, target: 1.1 * s.First.ResidentMB},
+		{panel: memory, label: "steady, last minute", value: s.Last.ResidentMB, atMost: 1.1 * s.First.ResidentMB},
 	}
 }
 
@@ -83,16 +85,18 @@ func (b *bench) steady(ctx context.Context, report *Report) error {
 			if err != nil {
 				return err
 			}
+			flooding, end := context.WithCancelCause(ctx)
 			over := make(chan error, 1)
 			go func() {
-				over <- h.call(ctx, "Flood", Flood{BatchMax: steadyBatch, Length: b.steadyFor}, &s.Results)
+				err := h.call(ctx, "Flood", Flood{BatchMax: steadyBatch, Length: b.steadyFor}, &s.Results)
+				if err != nil {
+					end(err) // nobody has to wait for what will not come
+				}
+				over <- err
 			}()
-			err = b.firstAndLast(ctx, h, s)
-			if flooded := <-over; flooded != nil {
-				return flooded
-			}
-			if err != nil {
-				return err
+			err = b.firstAndLast(flooding, h, s)
+			if flooded := <-over; flooded != nil || err != nil {
+				return cmp.Or(flooded, err)
 			}
 			t.submitted.Add(int64(s.Results))
 			after, err := b.floorOf(ctx, h)
@@ -121,7 +125,10 @@ func (b *bench) floorOf(ctx context.Context, h *hosted) (*series, error) {
 
 // firstAndLast looks at the first minute of a flood, and at its last.
 func (b *bench) firstAndLast(ctx context.Context, h *hosted, s *Steady) error {
-	began := time.Now()
+	began := time.Now() // the flood ends so long after this
+	if err := begun(ctx, h); err != nil {
+		return err
+	}
 	length := min(time.Minute, b.steadyFor/3)
 	var done [2]int64
 	for i, m := range []*Minute{&s.First, &s.Last} {
@@ -155,6 +162,19 @@ func (b *bench) firstAndLast(ctx context.Context, h *hosted, s *Steady) error {
 	}
 	s.DiskBytesPerResult = rounded((s.Last.DiskMB - s.First.DiskMB) * 1e6 / float64(done[1]-done[0]))
 	return nil
+}
+
+// begun returns when the first results are committed.
+func begun(ctx context.Context, h *hosted) error {
+	for {
+		spent, err := h.spent(ctx)
+		if err != nil || spent.Committed > 0 {
+			return err
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // watched waits, and says every minute how the flood does.

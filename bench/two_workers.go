@@ -59,8 +59,9 @@ func (w *TwoWorkers) bars() []bar {
 		return nil
 	}
 	return []bar{
+		{panel: slowSink, label: "floor beside it", value: w.FloorPerSecond},
 		{panel: slowSink, label: "one worker", value: w.One},
-		{panel: slowSink, label: "two workers", value: w.Two, target: 1.8 * w.One},
+		{panel: slowSink, label: "two workers", value: w.Two, atLeast: 1.8 * w.One},
 	}
 }
 
