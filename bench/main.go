@@ -77,7 +77,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.results, "n", 320, "results (and no-op workflows) in a round; plain takes an eighth")
 	flags.IntVar(&o.rounds, "rounds", 12, "rounds of each figure, of which the median is reported; many short ones cancel what else the machine does")
 	flags.IntVar(&o.inFlight, "c", 64, "results in flight")
-	flags.DurationVar(&o.length, "length", 15*time.Second, "length of runs at a pace: of paced, of each of the three of dead_sink beyond the time left out, and of the one whose memory resident measures")
+	flags.DurationVar(&o.length, "length", 12*time.Second, "length of runs at a pace: of paced, of each of the three of dead_sink beyond the time left out, and of the one whose memory resident measures")
 	flags.IntVar(&o.rate, "rate", 50, "results a second of dead_sink")
 	flags.IntVar(&o.flooding, "flood", 40_000, "results in a round of flooded and of flooded_webhook")
 	flags.DurationVar(&o.steadyFor, "steady", 10*time.Minute, "length of the flood of steady")
@@ -144,17 +144,20 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if o.plot != "" {
-		if err := draw(o.plot, []drawing{{name: "this run", report: report}}); err != nil {
-			return err
-		}
+	if err := show(report, o.json); err != nil || o.plot == "" {
+		return err
 	}
-	if o.json {
-		encoder := json.NewEncoder(os.Stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(report)
+	return draw(o.plot, []drawing{{name: "this run", report: report}})
+}
+
+// show prints a report.
+func show(report Report, asJSON bool) error {
+	if !asJSON {
+		return report.table(os.Stdout)
 	}
-	return report.table(os.Stdout)
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(report)
 }
 
 // profiled writes a CPU profile of what measure does to a file; to none if the path is empty.

@@ -17,7 +17,7 @@ const (
 	// slowConcurrency is how many results each worker has under way at that sink.
 	slowConcurrency = 1
 	// twoRounds is the most rounds.
-	twoRounds = 4
+	twoRounds = 3
 	// twoShare is what a round takes of the usual results: 1 of 4.
 	twoShare = 4
 	// twoWarmUp is how many results a new worker is warmed up with.
