@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -109,15 +110,39 @@ func (s *Submitter) start(c *consigned, entries []Entry) (FirstAttempts, error) 
 		return FirstAttempts{}, err
 	}
 	s.stored(c)
-	return c.firstAttempts(s.ctx), nil
+	return s.firstAttempts(c), nil
 }
 
-// promptly is how long the end of a workflow is waited for before it is asked about first attempts,
-// which costs another call: ten times what a workflow takes whose sinks are well.
-const promptly = 100 * time.Millisecond
+// promptly is how long at least the end of a workflow is waited for before it is asked about first attempts,
+// which costs another call and another workflow task: ten times what a workflow takes whose sinks are well. Under a
+// flood each takes longer, so the wait grows with what they took, up to as long as inline attempts may take.
+const promptly, lessPromptly = 100 * time.Millisecond, 2 * time.Second
 
-func (c *consigned) firstAttempts(ctx context.Context) FirstAttempts {
-	if receipt, err := c.poll(ctx, promptly); err == nil {
+// pace is what workflows take whose sinks are well. Those of a dead sink bring it down, as each of them holds
+// a place in flight for that long.
+type pace struct{ took atomic.Int64 }
+
+func (p *pace) patience() time.Duration {
+	return min(max(promptly, 4*time.Duration(p.took.Load())), lessPromptly)
+}
+
+func (p *pace) learn(took time.Duration, committed bool) {
+	if !committed {
+		took = 0
+	}
+	p.took.Store((p.took.Load() + int64(took)) / 2) // of two at once one may be forgotten
+}
+
+// firstAttempts waits until those of a consignment that was started are over.
+func (s *Submitter) firstAttempts(c *consigned) FirstAttempts {
+	begun := time.Now()
+	first := c.firstAttempts(s.ctx, s.pace.patience())
+	s.pace.learn(time.Since(begun), first.Committed)
+	return first
+}
+
+func (c *consigned) firstAttempts(ctx context.Context, patience time.Duration) FirstAttempts {
+	if receipt, err := c.poll(ctx, patience); err == nil {
 		return FirstAttempts{Committed: true, Receipt: &receipt}
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptsPatience)

@@ -59,6 +59,7 @@ type Submitter struct {
 	ctx     context.Context // over when the submitter is closed
 	end     context.CancelFunc
 	work    sync.WaitGroup
+	pace    pace
 
 	mu       sync.Mutex
 	changed  *sync.Cond // with mu: whatever is below may have changed

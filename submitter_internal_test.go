@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -21,4 +22,27 @@ func TestSubmitter_DataThatTemporalHolds_IsHeldHereNoLonger(t *testing.T) {
 	require.Nil(t, i.entry.Data)
 	require.Zero(t, s.unstored)
 	require.Equal(t, 1, s.open)
+}
+
+func TestPace_WaitsLongerInAFlood_AndNotForADeadSink(t *testing.T) {
+	t.Parallel()
+	var p pace
+	require.Equal(t, promptly, p.patience())
+	for range 10 {
+		p.learn(10*time.Millisecond, true)
+	}
+	require.Equal(t, promptly, p.patience(), "an idle system")
+	for range 10 {
+		p.learn(400*time.Millisecond, true)
+	}
+	require.InDelta(t, 1600*time.Millisecond, p.patience(), float64(10*time.Millisecond))
+	for range 10 {
+		p.learn(time.Minute, true)
+	}
+	require.Equal(t, lessPromptly, p.patience())
+	p.took.Store(int64(400 * time.Millisecond))
+	for range 5 {
+		p.learn(time.Minute, false)
+	}
+	require.Equal(t, promptly, p.patience(), "a dead sink")
 }

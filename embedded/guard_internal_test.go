@@ -47,6 +47,7 @@ func TestServerLog_PassesOnWhatIsUnusual(t *testing.T) {
 	logger.Info("routine")
 	logger.Warn(noHTTP + " And so on.")
 	logger.Error("poll", tag.Error(errors.New("GetTaskQueue failed: context canceled")))
+	logger.Error("Failed to add Resource-Exhausted headers to response", tag.Error(errors.New("transport: SendHeader called multiple times")))
 	for range 10 * sameMessages {
 		logger.Warn("disk is slow", tag.Error(errors.New("why")))
 	}

@@ -104,7 +104,7 @@ func (c quietCore) With(fields []zapcore.Field) zapcore.Core {
 }
 
 func (c quietCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if !c.Enabled(entry.Level) || c.stopping.Load() || strings.HasPrefix(entry.Message, noHTTP) {
+	if !c.Enabled(entry.Level) || c.stopping.Load() || strings.HasPrefix(entry.Message, noHTTP) || strings.HasPrefix(entry.Message, nobodyToTell) {
 		return checked
 	}
 	return checked.AddCore(entry, c)
@@ -132,6 +132,11 @@ func (c quietCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 
 // noHTTP begins a warning at each start: the server's HTTP API serves Nexus only, which Consign does not use.
 const noHTTP = "HTTP API port has not been set."
+
+// nobodyToTell begins an error about an answer to a call that its client has given up: the call has waited for
+// a busy workflow as long as the client would, and why it was in vain can no longer be put into the headers. No limit
+// of the server is behind it; a client that still waits is told.
+const nobodyToTell = "Failed to add Resource-Exhausted headers"
 
 func errorOf(fields []zapcore.Field) error {
 	for _, field := range fields {

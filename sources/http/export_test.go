@@ -1,5 +1,7 @@
 package http
 
+import "net/http"
+
 // Drain is the first part of Stop, during which connections are still served.
 func (s *Server) Drain() { s.drain() }
 
@@ -27,3 +29,6 @@ func (s *Server) Room(n int64) bool {
 
 // Turns is how many results are with the Submitter at once.
 func (s *Server) Turns() int { return int(turnsFor(s.options.Config)) }
+
+// Handler of all paths.
+func (s *Server) Handler() http.Handler { return s.server.Handler }

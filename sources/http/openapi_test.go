@@ -28,7 +28,7 @@ var document = sync.OnceValues(func() (any, error) {
 })
 
 // at is the part of the description under keys; nil if there is none.
-func at(t *testing.T, keys ...string) any {
+func at(t testing.TB, keys ...string) any {
 	t.Helper()
 	part, err := document()
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func at(t *testing.T, keys ...string) any {
 }
 
 // schema compiles the one under keys. Schemas of OpenAPI 3.1 are those of JSON Schema 2020-12.
-func schema(t *testing.T, keys ...string) *jsonschema.Schema {
+func schema(t testing.TB, keys ...string) *jsonschema.Schema {
 	t.Helper()
 	whole, err := document()
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func schema(t *testing.T, keys ...string) *jsonschema.Schema {
 }
 
 // described checks that the description has the answer: its status, its media type and its body.
-func described(t *testing.T, method, path string, a answer) {
+func described(t testing.TB, method, path string, a answer) {
 	t.Helper()
 	path, _, _ = strings.Cut(path, "?")
 	if at(t, "paths", path) == nil {

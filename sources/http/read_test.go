@@ -67,7 +67,7 @@ func TestResults_TheSameTwiceInOneRequest_AreOne(t *testing.T) {
 	require.Equal(t, said[0].WorkflowID, said[2].WorkflowID)
 }
 
-func compressed(t *testing.T, encoding string, content []byte) *bytes.Buffer {
+func compressed(t testing.TB, encoding string, content []byte) *bytes.Buffer {
 	t.Helper()
 	var to bytes.Buffer
 	switch encoding {
