@@ -26,7 +26,8 @@ type HTTP struct {
 	Insecure bool `yaml:"insecure"`
 	// MaxBody is the most bytes of one request, before and after it is decompressed. Default 16777216 (16 MiB).
 	MaxBody int `yaml:"max_body"`
-	// MaxConnections is how many connections are served at once; others wait to be accepted. Default 512.
+	// MaxConnections is how many connections are served at once; others wait to be accepted, for which the one
+	// that has been idle longest is closed. Default 512.
 	MaxConnections int `yaml:"max_connections"`
 	// ReadTimeout is how long one request may take to arrive. Default 30s.
 	ReadTimeout time.Duration `yaml:"read_timeout"`

@@ -109,9 +109,7 @@ func (s *Server) submit(ctx context.Context, to Submitter, d *delivery, wait boo
 			continue
 		}
 		if stopped == nil {
-			if s.turns.Acquire(ctx, 1) != nil {
-				stopped = context.Cause(ctx)
-			}
+			stopped = s.turn(ctx)
 		}
 		if stopped == nil {
 			over := sync.OnceFunc(func() { s.turns.Release(1) })
@@ -126,4 +124,15 @@ func (s *Server) submit(ctx context.Context, to Submitter, d *delivery, wait boo
 			d.isLeft(i, stopped)
 		}
 	}
+}
+
+// turn waits until one more result may be handed over.
+func (s *Server) turn(ctx context.Context) error {
+	if s.draining.Err() != nil {
+		return errStopping
+	}
+	if s.turns.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }

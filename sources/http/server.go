@@ -97,6 +97,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          silent(o.Log),
+		ConnState:         (&connections{most: c.MaxConnections, open: map[net.Conn]time.Time{}}).changed,
 	}
 	if c.TLS.Cert != "" {
 		certificate, err := newCertificate(c.TLS, o.Log)

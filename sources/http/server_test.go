@@ -290,21 +290,51 @@ func TestStop_WhatIsNotHandedOverYet_IsNotSubmitted(t *testing.T) {
 
 func TestLimits_ConnectionsBeyondTheLimit_WaitForTheirTurn(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "max_connections: 1", storing())
-	first := dial(t, s)
-	fmt.Fprint(first, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	_, err := http.ReadResponse(bufio.NewReader(first), nil) //nolint:bodyclose // the connection is closed
-	require.NoError(t, err)
-	answers := make(chan answer, 1)
-	go func() { answers <- s.call(http.MethodGet, "/healthz", nil) }()
+	to, taken := holding()
+	s := serve(t, "max_connections: 1", to)
+	busy := make(chan answer, 1)
+	go func() { busy <- s.post("", envelope("1"), "Connection", "close") }()
+	in := <-taken
+	second := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answers := make(chan int, 1)
+	go func() {
+		response, err := second.Get(s.URL() + "/healthz")
+		if err != nil {
+			answers <- 0
+			return
+		}
+		response.Body.Close()
+		answers <- response.StatusCode
+	}()
 	select {
 	case <-answers:
 		require.Fail(t, "two connections were served at once")
 	case <-time.After(100 * time.Millisecond):
 	}
-	first.Close()
-	require.Equal(t, http.StatusOK, (<-answers).StatusCode)
-	s.client.CloseIdleConnections()
+	in.Stored(where(in), nil)
+	require.Equal(t, http.StatusAccepted, (<-busy).StatusCode)
+	require.Equal(t, http.StatusOK, <-answers)
+}
+
+func TestLimits_ConnectionsThatAreIdle_GiveWay(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "max_connections: 3", storing())
+	healthy := func(conn net.Conn) error {
+		fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+		}
+		return err
+	}
+	oldest, second := dial(t, s), dial(t, s)
+	require.NoError(t, healthy(oldest))
+	require.NoError(t, healthy(second))
+	require.NoError(t, healthy(oldest), "it is kept")
+	for range 10 {
+		require.NoError(t, healthy(dial(t, s)))
+	}
 }
 
 func TestTLS_ACertificateThatIsRenewed_IsShownByTheNextConnection(t *testing.T) {
