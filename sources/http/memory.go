@@ -11,6 +11,8 @@ import (
 const (
 	// maxHeld bounds the bodies and results of all requests under way, in bytes.
 	maxHeld = 256 << 20
+	// requestCost is what a request takes beside all that, in bytes, more or less: HTTP/2 brings hundreds on a connection.
+	requestCost = 16 << 10
 	// resultCost is what a result takes in memory beside its data, in bytes, more or less.
 	resultCost = 1024
 	// maxReading is how many bodies are decompressed and decoded at once, for which the largest take some 50 MB
@@ -21,7 +23,7 @@ const (
 
 // memoryFor is what is set aside for all requests, in bytes: any that is alone has room.
 func memoryFor(c config.HTTP) int64 {
-	return max(maxHeld, 2*int64(c.MaxBody)+2*maxPiece+maxResults*resultCost)
+	return max(maxHeld, 2*int64(c.MaxBody)+2*maxPiece+requestCost+maxResults*resultCost)
 }
 
 // turnsFor is how many results may be with the Submitter that are not stored: twice what it has in flight, which

@@ -39,20 +39,27 @@ func at(t testing.TB, keys ...string) any {
 	return part
 }
 
+// schemas that are compiled already, by their pointers.
+var schemas sync.Map
+
 // schema compiles the one under keys. Schemas of OpenAPI 3.1 are those of JSON Schema 2020-12.
 func schema(t testing.TB, keys ...string) *jsonschema.Schema {
 	t.Helper()
+	pointer := ""
+	for _, key := range keys {
+		pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+	}
+	if known, ok := schemas.Load(pointer); ok {
+		return known.(*jsonschema.Schema)
+	}
 	whole, err := document()
 	require.NoError(t, err)
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
 	require.NoError(t, compiler.AddResource("file:///openapi.json", whole))
-	pointer := ""
-	for _, key := range keys {
-		pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
-	}
 	compiled, err := compiler.Compile("file:///openapi.json#" + (&url.URL{Path: pointer}).EscapedPath())
 	require.NoError(t, err)
+	schemas.Store(pointer, compiled)
 	return compiled
 }
 

@@ -38,11 +38,12 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, a asked, memory *s
 	if p != nil {
 		return nil, p
 	}
+	before := memory.taken
 	arrived, p := s.arrival(w, r, memory)
 	if p != nil {
 		return nil, p
 	}
-	before := memory.taken
+	size := memory.taken - before
 	if err := s.reading.Acquire(r.Context(), 1); err != nil {
 		return nil, unreadable(err)
 	}
@@ -51,7 +52,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, a asked, memory *s
 	if p = all.read(arrived, encoding, s.options.Config.MaxBody, f, r.Header, a.envelope); p != nil {
 		return nil, p
 	}
-	memory.keep(memory.taken - before) // the body is no longer needed
+	memory.keep(memory.taken - size) // the body is no longer needed
 	return all.results, nil
 }
 

@@ -36,6 +36,10 @@ func (s *Server) results(w http.ResponseWriter, r *http.Request) {
 	}
 	memory := &share{of: s.memory}
 	defer memory.keep(0)
+	if !memory.take(requestCost) {
+		s.fail(w, noMemory())
+		return
+	}
 	all, p := s.read(w, r, a, memory)
 	if p != nil {
 		s.fail(w, p)
@@ -73,7 +77,7 @@ func (s *Server) deliver(ctx context.Context, to Submitter, all []received, wait
 	defer stop(nil)
 	defer context.AfterFunc(s.draining, func() { stop(errStopping) })() //nolint:contextcheck // the server drains
 	s.submit(submitting, to, d, wait)
-	memory.keep(int64(len(all) * resultCost)) // their data are with the Submitter now
+	memory.keep(int64(requestCost + len(all)*resultCost)) // their data are with the Submitter now
 	await(ctx, d.stored)
 	if wait {
 		waiting, cancel := context.WithCancel(ctx)
