@@ -26,9 +26,10 @@ func memoryFor(c config.HTTP) int64 {
 	return max(maxHeld, 2*int64(c.MaxBody)+2*maxPiece+requestCost+maxResults*resultCost)
 }
 
-// turnsFor is how many results may be with the Submitter that are not stored: twice what it has in flight, which
-// where workflows carry several are up to 16 full ones and what fills the next.
-func turnsFor(c config.HTTP) int64 { return int64(max(128, 17*c.BatchMax)) }
+// turnsFor is how many results may be with the Submitter that are not stored, which is also how many a new one has
+// before it: the 64 that it has in flight and a few that wait; where workflows carry several, 16 full ones in flight
+// and what fills the next.
+func turnsFor(c config.HTTP) int64 { return int64(max(80, 17*c.BatchMax)) }
 
 // share is what one request has of the memory that is set aside.
 type share struct {

@@ -67,7 +67,7 @@ func (s *Server) fail(w http.ResponseWriter, p *problem) {
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(p.retryAfter.Seconds()))))
 	}
 	if p.Status >= http.StatusInternalServerError {
-		s.options.Log.Warn("a request failed", zap.Int("status", p.Status), zap.String("detail", p.Detail))
+		s.failures.Warn("a request failed", zap.Int("status", p.Status), zap.String("detail", p.Detail))
 	}
 	s.answer(w, p.Status, "application/problem+json", p)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/semaphore"
 
@@ -59,6 +60,7 @@ type Server struct {
 	reading  *semaphore.Weighted // bodies
 	turns    *semaphore.Weighted // results that are handed over and not stored
 	metrics  *metrics
+	failures *zap.Logger // of requests
 	upstream atomic.Pointer[upstream]
 
 	draining context.Context // over when it stops
@@ -86,7 +88,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{
 		options: o, tokens: tokens, served: make(chan struct{}),
 		memory: semaphore.NewWeighted(memoryFor(c)), reading: semaphore.NewWeighted(maxReading), turns: semaphore.NewWeighted(turnsFor(c)),
-		metrics: newMetrics(o.Registry),
+		metrics: newMetrics(o.Registry), failures: o.Log.WithOptions(zap.WrapCore(someOf)),
 	}
 	s.draining, s.drain = context.WithCancel(context.WithoutCancel(ctx))
 	s.server = &http.Server{
@@ -134,6 +136,11 @@ func silent(to *zap.Logger) *log.Logger {
 		return zap.NewStdLog(zap.NewNop())
 	}
 	return std
+}
+
+// someOf passes on ten of the same message a minute: while Temporal is away every request and every probe fails.
+func someOf(core zapcore.Core) zapcore.Core {
+	return zapcore.NewSamplerWithOptions(core, time.Minute, 10, 0)
 }
 
 func (s *Server) serve() {

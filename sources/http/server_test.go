@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +20,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
@@ -149,6 +152,22 @@ func TestReadyz_SaysWhyResultsAreNotTaken(t *testing.T) {
 	s.Drain()
 	require.Contains(t, s.call(http.MethodGet, "/readyz", nil).problem(t, http.StatusServiceUnavailable, "unavailable").Detail, "about to stop")
 	s.post("", envelope("1")).problem(t, http.StatusServiceUnavailable, "unavailable")
+}
+
+func TestReadyz_WhileTemporalIsAway_DoesNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	core, seen := observer.New(zap.DebugLevel)
+	c := config.HTTP{Listen: "127.0.0.1:0", MaxBody: 1 << 20, MaxConnections: 10, ReadTimeout: patience, WaitTimeout: patience, BatchMax: 1}
+	s, err := source.Listen(t.Context(), source.Options{Config: c, Registry: prometheus.NewRegistry(), Log: zap.New(core)})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Stop(context.Background())) }()
+	for range 50 {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	}
+	require.NotZero(t, seen.Len())
+	require.LessOrEqual(t, seen.Len(), 20, "in a minute, or in two if one ends meanwhile")
 }
 
 func TestStop_LetsRequestsUnderWayFinish(t *testing.T) {
