@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -115,7 +116,7 @@ func (p *plan) takeHTTP(ctx context.Context, settings config.HTTP, temporal clie
 	if err != nil {
 		return nil, err
 	}
-	server.Open(hasty{submitter, p.plant}, func(ctx context.Context) error {
+	server.Open(hasty{submitter, p.plant, &sync.Map{}}, func(ctx context.Context) error {
 		_, err := temporal.CheckHealth(ctx, nil)
 		return err
 	})
