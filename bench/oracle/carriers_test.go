@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -197,19 +198,19 @@ func TestDeliveryOf_BothFormsOfSubjects(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestTodo_AfterAKill_IsWhatNobodySaidIsStored(t *testing.T) {
+func TestRest_AfterAKill_IsWhatNobodySaidIsStored(t *testing.T) {
 	t.Parallel()
 	p := plan{seed: 1, results: 100, source: byBatch}
-	todo := p.todo([]line{{What: meant, N: 3}, {What: submitted, N: 4}, {What: acked, N: 3}})
-	require.Len(t, todo, 99)
-	require.Equal(t, 3, todo[3].first)
-	require.Equal(t, 5, todo[4].first)
+	rest := p.rest([]line{{What: meant, N: 3}, {What: submitted, N: 4}, {What: acked, N: 3}})
+	require.Len(t, rest, 99)
+	require.Equal(t, 3, rest[3].first)
+	require.Equal(t, 5, rest[4].first)
 
 	p.source = byHTTP
 	for _, u := range p.units() {
 		stored := []line{{What: submitted, N: u.first}}
-		require.Equal(t, u.waits, len(p.todo(stored)) == len(p.units()), "who waits goes on to ask until it hears of its ack")
-		heard := append(stored, line{What: acked, N: u.first})
-		require.Len(t, p.todo(heard), len(p.units())-1)
+		require.Equal(t, u.waits, len(p.rest(stored)) == len(p.units()), "who waits goes on to ask until it hears of its ack")
+		heard := slices.Concat(stored, []line{{What: acked, N: u.first}})
+		require.Len(t, p.rest(heard), len(p.units())-1)
 	}
 }

@@ -3,6 +3,7 @@
 //	go run ./bench/oracle                        # 20,000 results, 24 kills, 6 stops of 15 s
 //	go run ./bench/oracle -seed 7 -results 2000
 //	go run ./bench/oracle -sinks all             # every kind of sink, and not only files and webhooks
+//	go run ./bench/oracle -source batch          # or http, or jetstream
 //	go run ./bench/oracle -plant ack-early       # a bug on purpose: it must be caught
 //
 // A submitter, two workers, a Temporal server and two receivers run as processes of their own. The
@@ -15,6 +16,13 @@
 // submitted and which acks came, the receivers what they took. Only when all is over does the judge
 // compare these ledgers, the file sink's file and Temporal's own histories. See verdict for what it
 // looks for.
+//
+// With -source results are handed in as producers do it that send many: by a Submitter (batch), which has results
+// share workflows; to the workers' POST /v1/results (http), every other request with ?wait=committed; or
+// through a stream of NATS JetStream that the workers read (jetstream), and that another process holds, which is not
+// killed. -batch says how many results may share a workflow there too. Whoever hands in goes on, when it was
+// killed, with all that it was not told is stored. Then a result may come to stand in several workflows, and the judge
+// wants a reason for each of them.
 //
 // With -sinks there is another process, the rack, which is not killed. It holds what stands behind the
 // other kinds: a PostgreSQL (left out, with a word, where none is installed; CONSIGN_REQUIRE_POSTGRES=1

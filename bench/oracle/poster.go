@@ -44,7 +44,7 @@ func post(ctx context.Context, p *plan, at addresses) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(next)
-		for units := range p.asReleased(ctx, p.todo(before)) {
+		for units := range p.asReleased(ctx, p.rest(before)) {
 			for _, u := range units {
 				select {
 				case next <- u:

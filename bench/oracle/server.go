@@ -136,7 +136,7 @@ const workerHeader = "X-Worker"
 // configuration of the workers: a file, a webhook that is patient, one that soon gives up, and what else
 // the plan asks for.
 // Requests name the process that they come from.
-func (p *plan) configuration(at addresses, worker string) string {
+func (p *plan) configuration(at addresses, name string) string {
 	by := fmt.Sprintf(`%s: "%d"`, workerHeader, os.Getpid())
 	return `
 sinks:
@@ -155,15 +155,15 @@ sinks:
 ` + p.sinkSettings(at) + `acks:
   timeout: 3s
   retry: {max: 1000, backoff: 200ms, max_backoff: 2s}
-` + p.sourceSettings(at, worker)
+` + p.sourceSettings(at, name)
 }
 
 // sourceSettings say where a worker gets results, beside Temporal.
-func (p *plan) sourceSettings(at addresses, worker string) string {
+func (p *plan) sourceSettings(at addresses, name string) string {
 	switch p.way() {
 	case byHTTP:
 		address := at.HTTP[0]
-		if worker == worker2Name {
+		if name == worker2Name {
 			address = at.HTTP[1]
 		}
 		return fmt.Sprintf("http: {listen: %q, wait_timeout: %s, batch_max: %d}\n", address, waitTimeout, p.batchMax())

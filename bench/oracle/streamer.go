@@ -49,7 +49,7 @@ func stream(ctx context.Context, p *plan, at addresses) error {
 	group.Go(func() error { return serve(ctx, at.Upstream, mux) })
 	group.Go(func() error { return s.write(ctx) })
 	group.Go(func() error {
-		for units := range p.asReleased(ctx, p.todo(before)) {
+		for units := range p.asReleased(ctx, p.rest(before)) {
 			if err := s.hand(ctx, units...); err != nil {
 				return err
 			}

@@ -95,9 +95,9 @@ func (p *plan) reached(below int) int {
 	return last
 }
 
-// todo are the units that no line of the upstream's ledger says are stored, and acked where that is due by
+// rest are the units that no line of the upstream's ledger says are stored, and acked where that is due by
 // the answer.
-func (p *plan) todo(before []line) []unit {
+func (p *plan) rest(before []line) []unit {
 	stored, heard := map[int]bool{}, map[int]bool{}
 	for _, l := range before {
 		switch l.What { //nolint:exhaustive // the others need nothing
