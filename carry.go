@@ -166,6 +166,8 @@ const attemptsPatience = 5 * time.Second
 func (c *Client) startAndTry(ctx context.Context, options client.StartWorkflowOptions, input any) (runID string, first FirstAttempts, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptsPatience)
 	defer cancel()
+	ctx, end := heeding(ctx)
+	defer end(nil)
 	options.EnableEagerStart = false // which Temporal does not do together with an update
 	start := c.temporal.NewWithStartWorkflowOperation(options, DeliverWorkflow, input)
 	update, err := c.temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{

@@ -36,6 +36,7 @@ type Options struct {
 type Client struct {
 	temporal client.Client
 	owned    bool
+	full     fullness
 }
 
 // Dial connects to Temporal. The error is [ErrUnreachable] when nothing answers there.
@@ -87,6 +88,7 @@ func (o Options) ClientOptions() (client.Options, error) {
 		connection.Logger = silent{}
 	}
 	connection.DataConverter = DataConverter()
+	connection.ConnectionOptions.DialOptions = append(connection.ConnectionOptions.DialOptions, DialOptions()...)
 	if loopback(connection.HostPort) {
 		// The SDK compresses with gzip by default, which on loopback only costs.
 		connection.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}

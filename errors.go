@@ -12,6 +12,9 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrUnreachable marks a Temporal that does not answer. Trying again later may help.
 	ErrUnreachable = errors.New("temporal is unreachable")
+	// ErrFull marks a Temporal that takes no new results for now, for want of room on its disk. Trying again
+	// later helps.
+	ErrFull = errors.New("temporal takes no new results")
 	// ErrNotSetUp marks a Temporal without the namespace or search attributes Consign needs:
 	// "consign setup" adds them.
 	ErrNotSetUp = errors.New("temporal is not set up for consign")

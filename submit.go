@@ -1,6 +1,7 @@
 package consign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,8 +45,8 @@ func AckByNATS(source, subject string) SubmitOption {
 //
 // Errors: [ErrInvalid] and [ErrTooLarge] before anything is sent, [ErrConflict] when the source and
 // id are taken by other data, [ErrNotSetUp], and [ErrUnreachable] when Temporal does not answer
-// before ctx is over (or within 70 s when ctx has no deadline). After ErrUnreachable the result may
-// or may not be in Temporal: submit it again with the same id.
+// before ctx is over (or within 70 s when ctx has no deadline), [ErrFull] when it has no room until
+// then. After ErrUnreachable the result may or may not be in Temporal: submit it again with the same id.
 func (c *Client) Submit(ctx context.Context, r Result, options ...SubmitOption) (*Handle, error) {
 	r, err := r.Prepare()
 	if err != nil {
@@ -85,14 +86,36 @@ func (c *Client) start(ctx context.Context, entry Entry, digest string) (client.
 	return c.execute(ctx, startOptions(WorkflowID(entry.Source, entry.ID), []Entry{entry}, digest), input)
 }
 
-// execute starts a Deliver workflow, trying again while Temporal is away. A try that was lost on its way
-// back shows in the next one as already started, with the same digest.
+// execute starts a Deliver workflow, trying again while Temporal is away or full. A try that was lost on its
+// way back shows in the next one as already started, with the same digest.
 func (c *Client) execute(ctx context.Context, options client.StartWorkflowOptions, input converter.RawValue) (client.WorkflowRun, error) {
 	var run client.WorkflowRun
+	var refusal error // the last one
 	err := untilThere(ctx, func() (err error) {
-		run, err = c.temporal.ExecuteWorkflow(ctx, options, DeliverWorkflow, input)
-		return err
+		calling, end := heeding(ctx)
+		defer end(nil)
+		if run, err = c.temporal.ExecuteWorkflow(calling, options, DeliverWorkflow, input); err == nil {
+			return nil
+		}
+		now := cmp.Or(refusalOf(context.Cause(calling)), refusalOf(err))
+		if now == nil {
+			return err
+		}
+		if refusal == nil {
+			c.full.wait(1, now)
+		} else {
+			c.full.wait(0, now)
+		}
+		refusal = now
+		return now
 	})
+	if refusal == nil {
+		return run, err
+	}
+	c.full.goOn()
+	if _, there := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); err != nil && ctx.Err() != nil && !there {
+		err = refusal // it says more than that the time is over
+	}
 	return run, err
 }
 
@@ -211,6 +234,8 @@ func submitError(r Result, err error) error {
 		return fmt.Errorf("%w: submitting %s/%s: %w: run \"consign setup\"", ErrNotSetUp, r.Source, r.ID, err)
 	case errors.As(err, &invalid) && mentionsAttribute(err):
 		return fmt.Errorf("%w: submitting %s/%s: %w: run \"consign setup\"", ErrNotSetUp, r.Source, r.ID, err)
+	case refusalOf(err) != nil:
+		return fmt.Errorf("%w: submitting %s/%s: %w: submit it again with the same id", ErrFull, r.Source, r.ID, err)
 	case transient(err), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: submitting %s/%s: %w: submit it again with the same id", ErrUnreachable, r.Source, r.ID, err)
 	}

@@ -26,6 +26,8 @@ func TestStartTemporal_InnerPortTaken_IsAnErrorNotAnExit(t *testing.T) {
 	s.ports, err = choosePorts(o)
 	require.NoError(t, err)
 	require.NoError(t, s.dir.prepare(t.Context(), o))
+	s.disk, err = watchDisk(t.Context(), s.dir, o)
+	require.NoError(t, err)
 	s.ports.history = taken.Addr().(*net.TCPAddr).Port
 
 	require.ErrorIs(t, s.startTemporal(o), syscall.EADDRINUSE)

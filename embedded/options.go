@@ -29,6 +29,13 @@ type Options struct {
 	Namespace string
 	// Retention of closed workflows, at least an hour. Default 24h. A namespace that is there already gets it too.
 	Retention time.Duration
+	// MaxDisk is how much the database may hold, in bytes: its pages in use and its write-ahead log. Beyond it
+	// no new results are taken, until retention has deleted enough; what was accepted goes on, so the
+	// bound may be passed by what is under way. At least 32 MB. Default: no bound.
+	MaxDisk int64
+	// MinFree is the room that the disk must have for new results to be taken, in bytes. Default 1 GiB, or a
+	// twentieth of a smaller volume; NoMinFree takes them until the disk is full.
+	MinFree int64
 	// Logger gets what the Temporal server says at level warn and above, under the name "temporal" and
 	// without what is usual at start and stop. Default: nothing is logged.
 	Logger *zap.Logger
@@ -45,6 +52,9 @@ type Options struct {
 
 // AnyPort asks for any free port.
 const AnyPort = -1
+
+// NoMinFree keeps no room free.
+const NoMinFree = -1
 
 // Ports used when Options name none: those of `temporal server start-dev`.
 const (
@@ -94,6 +104,9 @@ func (o *Options) validate() error {
 	}
 	if o.Retention < minRetention {
 		mistakes = append(mistakes, fmt.Errorf("retention %s: Temporal keeps closed workflows for at least %s", o.Retention, minRetention))
+	}
+	if o.MaxDisk != 0 && o.MaxDisk < smallestMaxDisk {
+		mistakes = append(mistakes, fmt.Errorf("--max-disk %s: at least %s", inBytes(o.MaxDisk), inBytes(smallestMaxDisk)))
 	}
 	return errors.Join(mistakes...)
 }

@@ -19,6 +19,7 @@ import (
 type Server struct {
 	ports    ports
 	dir      *dataDir
+	disk     *gauge
 	log      *serverLog
 	temporal temporal.Server
 	ui       *webUI
@@ -56,6 +57,9 @@ func (s *Server) start(ctx context.Context, o Options) (err error) {
 	if err := s.dir.prepare(ctx, o); err != nil {
 		return err
 	}
+	if s.disk, err = watchDisk(ctx, s.dir, o); err != nil {
+		return err
+	}
 	if err := s.startTemporal(o); err != nil {
 		return fmt.Errorf("start the embedded Temporal server on %s with %s: %w", s.Address(), s.dir.database(), err)
 	}
@@ -75,7 +79,7 @@ func (s *Server) startTemporal(o Options) error {
 		return fmt.Errorf("create namespace %s: %w", o.Namespace, err)
 	}
 	return s.log.guard(func() error {
-		server, err := temporalServer(db, s.ports, s.dir, s.log, o)
+		server, err := temporalServer(db, s.ports, s.dir, s.disk, s.log, o)
 		if err != nil {
 			return err
 		}
@@ -112,6 +116,9 @@ func (s *Server) UIURL() string {
 // DataDir is the directory of the database.
 func (s *Server) DataDir() string { return s.dir.path }
 
+// Disk is what the server takes of its disk, as of the last quarter of a second.
+func (s *Server) Disk() Disk { return *s.disk.last.Load() }
+
 // Failed receives the reason if a part of the Temporal server gives up while it runs; the server is of
 // no use from then on.
 func (s *Server) Failed() <-chan error { return s.log.failed }
@@ -141,8 +148,12 @@ func (s *Server) stop(ctx context.Context) error {
 				return fmt.Errorf("stop the embedded Temporal server: %w", err)
 			}
 		case <-ctx.Done():
+			s.disk.stop()
 			return errors.Join(fmt.Errorf("the embedded Temporal server has not stopped in time: %w", context.Cause(ctx)), s.dir.discard())
 		}
+	}
+	if s.disk != nil {
+		s.disk.stop()
 	}
 	if s.dir == nil {
 		return nil

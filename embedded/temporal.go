@@ -40,7 +40,7 @@ func sqlConfig(database string, o Options) *config.SQL {
 }
 
 // temporalServer is the whole Temporal service in this process, listening on loopback.
-func temporalServer(db *config.SQL, p ports, dir *dataDir, log *serverLog, o Options) (temporal.Server, error) {
+func temporalServer(db *config.SQL, p ports, dir *dataDir, disk *gauge, log *serverLog, o Options) (temporal.Server, error) {
 	dynamic := tuned()
 	if o.Stock {
 		dynamic = stock()
@@ -58,6 +58,7 @@ func temporalServer(db *config.SQL, p ports, dir *dataDir, log *serverLog, o Opt
 		}),
 		temporal.WithLogger(log.logger(o.Logger, dir)),
 		temporal.WithDynamicConfigClient(dynamic),
+		temporal.WithChainedFrontendGrpcInterceptors(disk.admit),
 	)
 }
 

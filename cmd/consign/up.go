@@ -20,6 +20,7 @@ func upCommand() *cobra.Command {
 	var (
 		flags  workerFlags
 		server embedded.Options
+		disk   diskFlags
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -30,9 +31,15 @@ func upCommand() *cobra.Command {
 		Example: `  consign up
   consign up --config consign.yaml --metrics 9090
   consign up --http 8088
+  consign up --max-disk 10GB --retention 6h
   consign up --ephemeral --port -1 --ui-port -1 --json`,
 		Args: arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runUp(cmd, &flags, server, asJSON) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := disk.options(cmd, &server); err != nil {
+				return err
+			}
+			return runUp(cmd, &flags, server, asJSON)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&server.DataDir, "data-dir", "", "directory of the database (default consign in the XDG data home, such as ~/.local/share/consign)")
@@ -41,6 +48,7 @@ func upCommand() *cobra.Command {
 	f.IntVar(&server.UIPort, "ui-port", embedded.DefaultUIPort, "port of the Web UI; -1 for any free one")
 	f.BoolVar(&server.Headless, "headless", false, "leave the Web UI out")
 	f.DurationVar(&server.Retention, "retention", consign.DefaultRetention, "how long closed deliveries are kept, and with them the protection from duplicates; at least 1h")
+	disk.add(cmd)
 	_ = cmd.MarkFlagDirname("data-dir")
 	flags.add(cmd)
 	f.BoolVar(&asJSON, "json", false, "when ready, print one JSON object with address, ui, http and data_dir on standard output")
@@ -63,6 +71,7 @@ func runUp(cmd *cobra.Command, flags *workerFlags, options embedded.Options, asJ
 		return unlessStopped(ctx, exit.With(exit.Usage, err))
 	}
 	defer func() { err = errors.Join(err, stopServer(server, place.drain)) }()
+	countDisk(place.metrics.registry, server)
 	temporal, err := client.DialContext(ctx, ownConnection(server, place))
 	if err != nil {
 		return unlessStopped(ctx, fmt.Errorf("connect to the embedded Temporal server at %s: %w", server.Address(), err))
@@ -89,7 +98,7 @@ func ownConnection(server *embedded.Server, place *workplace) client.Options {
 		HostPort:          server.Address(),
 		DataConverter:     consign.DataConverter(),
 		Logger:            worker.SDKLog(place.log),
-		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
+		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}, DialOptions: consign.DialOptions()},
 	}
 }
 

@@ -73,3 +73,8 @@ func (s *Server) open() (*upstream, *problem) {
 func unavailable(detail string) *problem {
 	return &problem{slug: "unavailable", Status: http.StatusServiceUnavailable, Detail: detail, retryAfter: retryUnavailable}
 }
+
+// noSpace is for a Temporal whose disk is full, or is to be no fuller.
+func noSpace(detail string) *problem {
+	return &problem{slug: "no-space", Status: http.StatusInsufficientStorage, Detail: detail, retryAfter: retryNoSpace}
+}

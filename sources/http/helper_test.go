@@ -33,8 +33,21 @@ type submitter struct {
 	// forgets: it remembers nothing.
 	forgets bool
 
-	mu  sync.Mutex
-	got []consign.Submission
+	mu   sync.Mutex
+	got  []consign.Submission
+	full error
+}
+
+func (s *submitter) Full() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.full
+}
+
+func (s *submitter) fill(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full = reason
 }
 
 func (s *submitter) Submit(ctx context.Context, in consign.Submission) error {

@@ -46,6 +46,7 @@ func titles() map[string]string {
 		"unsupported-media-type": "Unsupported media type",
 		"invalid-result":         "Invalid result",
 		"full":                   "Full",
+		"no-space":               "No space",
 		"abandoned":              "Abandoned",
 		"internal-error":         "Internal error",
 		"unavailable":            "Unavailable",
@@ -66,7 +67,7 @@ func (s *Server) fail(w http.ResponseWriter, p *problem) {
 	if p.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(p.retryAfter.Seconds()))))
 	}
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusInsufficientStorage { // the server says that once
 		s.failures.Warn("a request failed", zap.Int("status", p.Status), zap.String("detail", p.Detail))
 	}
 	s.answer(w, p.Status, "application/problem+json", p)

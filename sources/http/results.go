@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -13,8 +14,11 @@ const (
 	fullPatience = time.Second
 	// longestWait bounds a request, as a multiple of the time in which one more of its results has to be stored.
 	longestWait = 10
-	// retryFull and retryUnavailable are when to come back.
-	retryFull, retryUnavailable = 2 * time.Second, 5 * time.Second
+	// retryFull and retryUnavailable are when to come back, and retryNoSpace when Temporal's disk is full, which
+	// retention takes minutes to change.
+	retryFull, retryUnavailable, retryNoSpace = 2 * time.Second, 5 * time.Second, 30 * time.Second
+	// spacePace is the time from one look at whether Temporal is full to the next.
+	spacePace = 100 * time.Millisecond
 )
 
 // taken is what a request is answered when all is well.
@@ -27,6 +31,10 @@ func (s *Server) results(w http.ResponseWriter, r *http.Request) {
 	to, p := s.open()
 	if p != nil {
 		s.fail(w, p)
+		return
+	}
+	if reason := to.Full(); reason != nil {
+		s.fail(w, noSpace(reason.Error()+": nothing of this request was submitted"))
 		return
 	}
 	a, p := ask(r)
@@ -78,14 +86,19 @@ func (s *Server) deliver(ctx context.Context, to Submitter, all []received, wait
 	defer context.AfterFunc(s.draining, func() { stop(errStopping) })() //nolint:contextcheck // the server drains
 	s.submit(submitting, to, d, wait)
 	memory.keep(int64(requestCost + len(all)*resultCost)) // their data are with the Submitter now
-	await(ctx, d.stored)
-	if wait {
+	full := awaitStored(ctx, d.stored, to)
+	if wait && full == nil {
 		waiting, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(s.draining, cancel)() //nolint:contextcheck // the request ends its waiting when the server drains
 		await(waiting, d.committed)
 	}
-	return d.verdict()
+	outcomes, done, p = d.verdict()
+	if reason := cmp.Or(full, to.Full()); reason != nil && p != nil && (p.slug == "unavailable" || p.slug == "full") {
+		p = noSpace(reason.Error()+": what is unknown may be stored later, send the request again").at(p.Line, *p.Index)
+		p.Results = outcomes
+	}
+	return outcomes, done, p
 }
 
 var (
@@ -98,6 +111,24 @@ func await(ctx context.Context, done <-chan struct{}) {
 	select {
 	case <-done:
 	case <-ctx.Done():
+	}
+}
+
+// awaitStored waits until all is stored, or Temporal turns out to be full: its reason then.
+func awaitStored(ctx context.Context, stored <-chan struct{}, to Submitter) error {
+	tick := time.NewTicker(spacePace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stored:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if reason := to.Full(); reason != nil {
+			return reason
+		}
 	}
 }
 

@@ -36,6 +36,8 @@ const (
 // Submitter is what takes results: a [consign.Submitter].
 type Submitter interface {
 	Submit(ctx context.Context, in consign.Submission) error
+	// Full tells why Temporal takes no new results for now; nil while it does.
+	Full() error
 }
 
 // Options of a server.

@@ -91,12 +91,32 @@ func (r *reader) read(ctx context.Context, well func()) error {
 	}
 	r.log.Info("reading", zap.String("stream", r.settings.Stream), zap.String("durable", r.settings.Durable))
 	for ctx.Err() == nil {
+		if r.awaitRoom(ctx); ctx.Err() != nil {
+			break
+		}
 		if err := r.fetch(ctx, consumer); err != nil {
 			return err
 		}
 		well()
 	}
 	return ctx.Err()
+}
+
+// awaitRoom waits while Temporal takes no new results: what is not read stays in the stream.
+func (r *reader) awaitRoom(ctx context.Context) {
+	reason := r.submitter.Full()
+	if reason == nil {
+		return
+	}
+	r.log.Warn("reads nothing more until there is room", zap.Error(reason))
+	for r.submitter.Full() != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+	r.log.Info("reads again")
 }
 
 // fetch asks for messages once, and takes those that come.

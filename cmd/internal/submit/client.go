@@ -16,6 +16,8 @@ const dialPatience = 5 * time.Second
 type submitter interface {
 	// Submit returns a handle of what is in Temporal, also beside an error about its ack.
 	Submit(ctx context.Context, r consign.Result, options ...consign.SubmitOption) (handle, error)
+	// Full tells why Temporal takes no new results, while a submission waits for that.
+	Full() error
 	Close()
 }
 
@@ -47,6 +49,9 @@ type temporal struct{ *consign.Client }
 
 func (t temporal) Submit(ctx context.Context, r consign.Result, options ...consign.SubmitOption) (handle, error) {
 	h, err := t.Client.Submit(ctx, r, options...)
+	for errors.Is(err, consign.ErrFull) && ctx.Err() == nil {
+		h, err = t.Client.Submit(ctx, r, options...) // there is no telling how long retention takes to make room
+	}
 	if h == nil {
 		return nil, err
 	}

@@ -330,6 +330,8 @@ type fake struct {
 
 func (f *fake) Close() {}
 
+func (f *fake) Full() error { return nil }
+
 func (f *fake) Submit(ctx context.Context, r consign.Result, options ...consign.SubmitOption) (handle, error) {
 	e := consign.Entry{Result: r}
 	for _, option := range options {

@@ -66,6 +66,8 @@ func (r *run) do(ctx context.Context, in input) error {
 	if r.wait {
 		follow, finish = r.follower(ctx)
 	}
+	defer r.tellWhenFull()()
+
 	var inFlight sync.WaitGroup
 	slots, held := semaphore.NewWeighted(int64(r.concurrency)), semaphore.NewWeighted(maxHeld)
 	for it := range until(reading, items, r.tally.complete) {

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// streamPatience bounds one submission to a stream, which waits for a Temporal that is away without end.
+	// streamPatience bounds one submission to a stream, which waits for a Temporal that is away without end. One
+	// that is full is waited for.
 	streamPatience = 70 * time.Second
 	// closePatience bounds the end of a stream. All that it took is stored by then, or nobody waits for it.
 	closePatience = 5 * time.Second
@@ -34,32 +35,37 @@ func openStream(client temporal, batch, consignments int) (*stream, error) {
 }
 
 func (s *stream) Submit(ctx context.Context, r consign.Result, options ...consign.SubmitOption) (handle, error) {
-	bounded, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
 	entry := consign.Entry{}
 	for _, option := range options {
 		option(&entry)
 	}
 	stored := make(chan error, 1)
 	h := &streamed{committed: make(chan struct{})}
-	err := s.Submitter.Submit(bounded, consign.Submission{
-		Result: r, Ack: entry.Ack,
-		Stored: func(where consign.Stored, err error) {
-			h.where = where
-			stored <- err
-		},
-		Committed: func(receipt consign.Receipt, err error) {
-			h.receipt, h.err = receipt, err
-			close(h.committed)
-		},
-	})
-	if err == nil {
-		select {
-		case err = <-stored:
-		case <-bounded.Done():
-			err = fmt.Errorf("submitting %s/%s: it may be there or not: submit it again with the same id: %w", r.Source, r.ID, bounded.Err())
+	taken := false
+	err := s.patiently(ctx, func(ctx context.Context) error {
+		if !taken {
+			if err := s.Submitter.Submit(ctx, consign.Submission{
+				Result: r, Ack: entry.Ack,
+				Stored: func(where consign.Stored, err error) {
+					h.where = where
+					stored <- err
+				},
+				Committed: func(receipt consign.Receipt, err error) {
+					h.receipt, h.err = receipt, err
+					close(h.committed)
+				},
+			}); err != nil {
+				return err
+			}
+			taken = true
 		}
-	}
+		select {
+		case err := <-stored:
+			return err
+		case <-ctx.Done():
+			return fmt.Errorf("submitting %s/%s: it may be there or not: submit it again with the same id: %w", r.Source, r.ID, ctx.Err())
+		}
+	})
 	switch {
 	case err == nil:
 		return h, nil
@@ -68,6 +74,21 @@ func (s *stream) Submit(ctx context.Context, r consign.Result, options ...consig
 	}
 	return nil, err
 }
+
+// patiently does something within the patience of a submission. While Temporal is full it does so again.
+func (s *stream) patiently(ctx context.Context, do func(context.Context) error) error {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, s.patience)
+		err := do(bounded)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || s.Full() == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// Full is that of the submitter.
+func (s *stream) Full() error { return s.Submitter.Full() }
 
 // Close lets go of what waits, and of Temporal.
 func (s *stream) Close() {
