@@ -58,7 +58,7 @@ func countDisk(registry prometheus.Registerer, server *embedded.Server) {
 		{"limit_bytes", "How much it may hold (--max-disk); 0: no bound.", func(d embedded.Disk) float64 { return float64(d.Limit) }},
 		{"room_bytes", "How much more its disk has room for: free space, and free pages of its file.", func(d embedded.Disk) float64 { return float64(d.Room) }},
 		{"min_free_bytes", "How much room is left free (--min-free); 0: none.", func(d embedded.Disk) float64 { return float64(d.MinFree) }},
-		{"full", "1 while no new results are taken, for want of room.", func(d embedded.Disk) float64 {
+		{"full", "Whether no new results are taken, for want of room.", func(d embedded.Disk) float64 {
 			if d.Full != nil {
 				return 1
 			}
