@@ -233,7 +233,7 @@ func TestResults_OfARequestThatBringsMany_HoldUpNobody(t *testing.T) {
 		first = append(first, <-taken)
 	}
 	go func() { one <- s.post("", envelope("one")) }()
-	require.Eventually(t, func() bool { return !s.Room(s.Memory() - 1001*1024) }, patience, time.Millisecond, "both are there")
+	require.Eventually(t, func() bool { return !s.Room(s.Memory() - s.Cost(2, 1001) + 1) }, patience, time.Millisecond, "both are there")
 	store := func(in consign.Submission) { in.Stored(where(in), nil) }
 	for _, in := range first {
 		store(in)
