@@ -18,9 +18,6 @@ func Titles() map[string]string { return titles() }
 // Memory is what is set aside for requests, in bytes.
 func (s *Server) Memory() int64 { return memoryFor(s.options.Config) }
 
-// Cost is what so many requests take of it that have handed over so many results.
-func (s *Server) Cost(requests, results int64) int64 { return requests*requestCost + results*resultCost }
-
 // Room tells whether n bytes of it are free.
 func (s *Server) Room(n int64) bool {
 	free := s.memory.TryAcquire(n)
