@@ -86,6 +86,7 @@ func (b *bench) steady(ctx context.Context, report *Report) error {
 				return err
 			}
 			flooding, end := context.WithCancelCause(ctx)
+			defer end(nil)
 			over := make(chan error, 1)
 			go func() {
 				err := h.call(ctx, "Flood", Flood{BatchMax: steadyBatch, Length: b.steadyFor}, &s.Results)
