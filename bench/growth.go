@@ -35,6 +35,8 @@ type Aged struct {
 	Ratio    float64 `json:"ratio"`
 	FreshCPU float64 `json:"fresh_cpu_ms"`
 	GrownCPU float64 `json:"grown_cpu_ms"`
+	// CPURatio is the fresh one's to the other's, which a machine with other work repeats better than Ratio.
+	CPURatio float64 `json:"cpu_ratio"`
 }
 
 const (
@@ -146,7 +148,10 @@ func (b *bench) inTurn(ctx context.Context, fresh, grown subject) (floor, single
 }
 
 func aged(fresh, grown *series) Aged {
-	return Aged{Fresh: fresh.rate(), Grown: grown.rate(), Ratio: grown.to(fresh), FreshCPU: fresh.cpuEach(), GrownCPU: grown.cpuEach()}
+	return Aged{
+		Fresh: fresh.rate(), Grown: grown.rate(), Ratio: grown.to(fresh),
+		FreshCPU: fresh.cpuEach(), GrownCPU: grown.cpuEach(), CPURatio: rounded(fresh.cpuEach() / grown.cpuEach()),
+	}
 }
 
 // held counts the closed workflows, and looks whether the last copy is one for the engine as well.
