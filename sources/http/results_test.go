@@ -82,6 +82,25 @@ func TestResults_WhenTheyWait_AreAnsweredWithReceipts(t *testing.T) {
 	require.Nil(t, a.said(t).Results[0].Receipt)
 }
 
+func TestResults_WhenTheyWait_AreNotAnsweredBeforeAllAreCommitted(t *testing.T) {
+	t.Parallel()
+	to, taken := holding()
+	s := serve(t, "", to)
+	answers := make(chan answer, 1)
+	go func() { answers <- s.post("?wait=committed", envelope("1")+envelope("2")) }()
+	first, second := <-taken, <-taken
+	first.Stored(where(first), nil)
+	second.Stored(where(second), nil)
+	first.Committed(receipt(), nil)
+	select {
+	case a := <-answers:
+		require.Fail(t, "answered with one result not committed: "+a.Status)
+	case <-time.After(50 * time.Millisecond):
+	}
+	second.Committed(receipt(), nil)
+	require.Equal(t, http.StatusOK, (<-answers).StatusCode)
+}
+
 func TestResults_WhenTheyWaitTooLong_AreAnsweredWithTheReceiptsThereAre(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "wait_timeout: 200ms", &submitter{script: func(_ context.Context, in consign.Submission) error {
