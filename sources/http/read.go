@@ -49,7 +49,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, a asked, memory *s
 	}
 	defer s.reading.Release(1)
 	all := collection{memory: memory}
-	if p = all.read(arrived, encoding, s.options.Config.MaxBody, f, r.Header, a.envelope); p != nil {
+	if p := all.read(arrived, encoding, s.options.Config.MaxBody, f, r.Header, a.envelope); p != nil {
 		return nil, p
 	}
 	memory.keep(memory.taken - size) // the body is no longer needed

@@ -188,7 +188,7 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 			switch cause {
 			case nil:
 				return
-			case http.ErrAbortHandler: //nolint:errorlint // it is this very value
+			case http.ErrAbortHandler:
 				panic(cause)
 			}
 			s.options.Log.Error("a mistake in this program ended a request: please report it", zap.Any("panic", cause), zap.Stack("stack"))

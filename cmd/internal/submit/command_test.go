@@ -171,10 +171,12 @@ func TestSubmit_LargeValues_AreNotReadFarAheadOfWhatIsInFlight(t *testing.T) {
 
 func TestSubmit_Timeout_LeavesWhatIsSafe(t *testing.T) {
 	t.Parallel()
-	done := execute(t, &fake{release: make(chan struct{})}, `{"source":"s","id":"hang","data":1}`, "--wait", "--timeout", "50ms")
-	require.Equal(t, exit.Failed, done.code)
-	require.Contains(t, done.messages, "1 not committed yet")
-	require.Contains(t, done.messages, "submit: stopped by --timeout: all was submitted and is safe")
+	synctest.Test(t, func(t *testing.T) {
+		done := execute(t, &fake{release: make(chan struct{})}, `{"source":"s","id":"hang","data":1}`, "--wait", "--timeout", "50ms")
+		require.Equal(t, exit.Failed, done.code)
+		require.Contains(t, done.messages, "1 not committed yet")
+		require.Contains(t, done.messages, "submit: stopped by --timeout: all was submitted and is safe")
+	})
 }
 
 func TestSubmit_WhenTemporalGoesAway_StopsAndSaysWhereToGoOn(t *testing.T) {
