@@ -229,7 +229,10 @@ func transient(err error) bool {
 func submitError(r Result, err error) error {
 	var missing *serviceerror.NamespaceNotFound
 	var invalid *serviceerror.InvalidArgument
+	var failing *serviceerror.WorkflowNotReady
 	switch {
+	case errors.As(err, &failing):
+		return fmt.Errorf("submitting %s/%s: it is stored, by an earlier submission, but its workflow fails at present and cannot be asked for another ack: submit it again with the same id when the workflow goes on: %w", r.Source, r.ID, err)
 	case errors.As(err, &missing):
 		return fmt.Errorf("%w: submitting %s/%s: %w: run \"consign setup\"", ErrNotSetUp, r.Source, r.ID, err)
 	case errors.As(err, &invalid) && mentionsAttribute(err):

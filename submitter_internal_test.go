@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 )
 
 func TestSubmitter_DataThatTemporalHolds_IsHeldHereNoLonger(t *testing.T) {
@@ -45,4 +46,16 @@ func TestPace_WaitsLongerInAFlood_AndNotForADeadSink(t *testing.T) {
 		p.learn(time.Minute, false)
 	}
 	require.Equal(t, promptly, p.patience(), "a dead sink")
+}
+
+// TestSubmitError_OfAWorkflowThatFails_SaysThatTheResultIsStoredAndWhatToDo is about a duplicate whose ack the first
+// one's workflow cannot be asked for, as its tasks fail.
+func TestSubmitError_OfAWorkflowThatFails_SaysThatTheResultIsStoredAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	broken := serviceerror.NewWorkflowNotReady("Unable to perform workflow execution update due to Workflow Task in failed state.")
+	err := submitError(Result{Source: "s", ID: "1"}, broken)
+	require.ErrorIs(t, err, broken)
+	require.NotErrorIs(t, err, ErrUnreachable, "one workflow is not all of Temporal")
+	require.ErrorContains(t, err, "s/1: it is stored, by an earlier submission")
+	require.ErrorContains(t, err, "submit it again with the same id")
 }
