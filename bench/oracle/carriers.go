@@ -17,6 +17,24 @@ func (e *evidence) carriers() map[int][]*story {
 	return found
 }
 
+// coming counts the results that were handed in at a time, and that no workflow carried then.
+func (e *evidence) coming(carriers map[int][]*story, at int64) int {
+	n := 0
+	for _, u := range e.units {
+		for result := u.first; result < u.first+u.count; result++ {
+			handed := e.submitted[result] // to the stream
+			if e.storedByAnswer() && len(e.handed[result]) > 0 {
+				handed = e.handed[result][0]
+			}
+			of := carriers[result]
+			if handed != 0 && handed <= at && (len(of) == 0 || of[0].started > at) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // judgeCarriers looks for what was said to be stored and was not yet, and for workflows that nobody asked for.
 func (e *evidence) judgeCarriers(v *verdict, carriers []*story, n int) {
 	if e.storedByAnswer() && (len(carriers) == 0 || carriers[0].started > e.submitted[n]) {

@@ -44,7 +44,9 @@ func judge(e *evidence) *verdict {
 		}
 	}
 	for _, h := range e.happened {
-		v.Happened = append(v.Happened, e.effect(h))
+		happened := e.effect(h)
+		happened.Coming = e.coming(carriers, h.From)
+		v.Happened = append(v.Happened, happened)
 	}
 	v.LongestStall = e.longestStall()
 	return v

@@ -158,6 +158,15 @@ func TestVerdict_WhenNothingWasInFlight_SaysThatTheRunShowsNothing(t *testing.T)
 	v := judge(e)
 	v.wanted(plan{results: 1, kills: 1})
 	require.Len(t, v.Missing, 1)
+	e.handed[0] = []int64{8 * second}
+	e.stories[0].started, e.stories[0].closed = 10*second, 12*second
+	v = judge(e)
+	v.wanted(plan{results: 1, kills: 1})
+	require.Empty(t, v.Missing, "a result was on its way to Temporal")
+	e.handed[0] = []int64{9*second + 1}
+	v = judge(e)
+	v.wanted(plan{results: 1, kills: 1})
+	require.Len(t, v.Missing, 1)
 	v = judge(clean())
 	v.wanted(plan{results: 1, kills: 20})
 	require.Len(t, v.Missing, 1, "20 kills were asked for")

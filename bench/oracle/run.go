@@ -262,13 +262,13 @@ func (c *conductor) disturb(ctx context.Context) error {
 	return c.plan.release(c.plan.results)
 }
 
-// mark is how far the submitter is to be in a step when something happens: a third of it, but where one
-// workflow may take all of it, at the first that is stored, so that the others are on their way.
+// mark is how far the submitter is to be in a step when something happens: a third of it by calls, which it makes
+// one after the other, else at the first that is stored, with the others on their way.
 func (c *conductor) mark(i, step int) int {
-	if c.plan.way() == byBatch {
-		return i*step + 1
+	if c.plan.way() == bySubmit {
+		return i*step + step/3
 	}
-	return min(i*step+step/3, c.plan.reached((i+1)*step)+1)
+	return min(i*step, c.plan.reached((i+1)*step)) + 1
 }
 
 // storing is about how long it takes until the results of a step are stored that share a workflow.
@@ -367,10 +367,10 @@ func (c *conductor) await(ctx context.Context, reached func(*progress) bool) err
 
 // look is the time from one look at the progress to the next.
 func (c *conductor) look() time.Duration {
-	if c.plan.way() == byBatch {
-		return 2 * time.Millisecond
+	if c.plan.way() == bySubmit {
+		return 50 * time.Millisecond
 	}
-	return 50 * time.Millisecond
+	return 2 * time.Millisecond // a step is soon over
 }
 
 // heal lets the receivers take everything, replays all dead letters, and returns how many are left.

@@ -89,6 +89,8 @@ type effect struct {
 	// InFlight counts legs that were not committed then, and Recovered is the time until all of these were.
 	InFlight  int     `json:"in_flight"`
 	Recovered float64 `json:"recovered_s"`
+	// Coming counts results that were handed in and that Temporal did not hold then.
+	Coming int `json:"coming"`
 	// NextDelivery is the time until a receiver took anything.
 	NextDelivery float64 `json:"next_delivery_s"`
 }
@@ -97,7 +99,7 @@ type effect struct {
 func (v *verdict) wanted(p plan) {
 	kills, stops := 0, 0
 	for i, h := range v.Happened {
-		if h.InFlight == 0 {
+		if h.InFlight+h.Coming == 0 {
 			v.Missing = append(v.Missing, fmt.Sprintf("%s %d of %s came while nothing was in flight", h.Signal, i+1, h.Process))
 		}
 		if h.Signal == sigkill {
@@ -185,9 +187,9 @@ func (v *verdict) print(w io.Writer, asJSON bool) error {
 		return encoder.Encode(v)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(t, "\tsignal\tto\tlegs in flight\tnext delivery after s\tall of them committed after s\t")
+	_, _ = fmt.Fprintln(t, "\tsignal\tto\tlegs in flight\tresults on their way to Temporal\tnext delivery after s\tall of them committed after s\t")
 	for i, h := range v.Happened {
-		_, _ = fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%.2f\t%.2f\t\n", i+1, h.Signal, h.Process, h.InFlight, h.NextDelivery, h.Recovered)
+		_, _ = fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%d\t%.2f\t%.2f\t\n", i+1, h.Signal, h.Process, h.InFlight, h.Coming, h.NextDelivery, h.Recovered)
 	}
 	if err := t.Flush(); err != nil {
 		return err
