@@ -6,14 +6,20 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/consign-dev/consign"
 )
 
 // The long form lets ten thousand workflows expire:
@@ -88,4 +94,49 @@ func number(t *testing.T, db *sql.DB, query string) (n int) {
 	t.Helper()
 	require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&n))
 	return n
+}
+
+// Temporal puts deletions behind all other work, so while results come as fast as they are taken hardly any
+// is made. A bound of the database gives them their turn.
+func TestRetention_UnderAFloodAboveMaxDisk_MakesRoomUntilAllIsTaken(t *testing.T) {
+	t.Parallel()
+	const bound, results, size = 32_000_000, 400, 200_000
+	core, seen := observer.New(zap.WarnLevel)
+	o := Options{
+		DataDir: t.TempDir(), Port: AnyPort, Headless: true, Retention: time.Second, MaxDisk: bound, Logger: zap.New(core),
+		dynamic: map[string]any{"history.retentionTimerJitterDuration": time.Millisecond},
+	}
+	o.setDefaults()
+	s := &Server{log: newServerLog()}
+	require.NoError(t, s.start(t.Context(), o))
+	defer func() { require.NoError(t, s.Stop(context.Background())) }()
+	options, err := consign.Options{Address: s.Address()}.ClientOptions()
+	require.NoError(t, err)
+	temporal, err := client.Dial(options)
+	require.NoError(t, err)
+	defer temporal.Close()
+	w := worker.New(temporal, consign.TaskQueue, worker.Options{})
+	w.RegisterWorkflowWithOptions(func(workflow.Context, converter.RawValue) error { return nil }, workflow.RegisterOptions{Name: consign.DeliverWorkflow})
+	require.NoError(t, w.Start())
+	defer w.Stop()
+
+	c := consign.NewClient(temporal)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // with a deadline Submit waits that long
+	defer cancel()
+	var most atomic.Int64
+	var group errgroup.Group
+	group.SetLimit(16)
+	data := []byte(`"` + strings.Repeat("x", size) + `"`)
+	for i := range results {
+		group.Go(func() error {
+			_, err := c.Submit(ctx, consign.Result{Source: "flood", ID: fmt.Sprint(i), Data: data})
+			most.Store(max(most.Load(), s.Disk().Used))
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	t.Logf("%d MB went through, and at most %d MB were held", results*size/1_000_000, most.Load()/1_000_000)
+	require.Less(t, most.Load(), int64(2*bound), "beyond the bound is only what was under way")
+	require.NotZero(t, seen.FilterMessage("no new results are taken until there is room; what was accepted goes on").Len())
+	require.NotZero(t, seen.FilterMessage("new results are taken again").Len())
 }
