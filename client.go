@@ -37,6 +37,7 @@ type Client struct {
 	temporal client.Client
 	owned    bool
 	full     fullness
+	meeting  *meeting
 }
 
 // Dial connects to Temporal. The error is [ErrUnreachable] when nothing answers there.
@@ -49,12 +50,14 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, connectError(connection, err)
 	}
-	return &Client{temporal: temporal, owned: true}, nil
+	return &Client{temporal: temporal, owned: true, meeting: newMeeting()}, nil
 }
 
 // NewClient submits through a Temporal client that the caller has and closes. In a process that
 // also runs a Consign worker on the same client, a result is worked on without a round trip.
-func NewClient(temporal client.Client) *Client { return &Client{temporal: temporal} }
+func NewClient(temporal client.Client) *Client {
+	return &Client{temporal: temporal, meeting: newMeeting()}
+}
 
 // Close ends the connection that Dial made.
 func (c *Client) Close() {

@@ -94,7 +94,11 @@ func (c *Client) execute(ctx context.Context, options client.StartWorkflowOption
 	err := untilThere(ctx, func() (err error) {
 		calling, end := heeding(ctx)
 		defer end(nil)
-		if run, err = c.temporal.ExecuteWorkflow(calling, options, DeliverWorkflow, input); err == nil {
+		err = c.meeting.start(ctx, func() (err error) {
+			run, err = c.temporal.ExecuteWorkflow(calling, options, DeliverWorkflow, input)
+			return err
+		})
+		if err == nil {
 			return nil
 		}
 		now := cmp.Or(refusalOf(context.Cause(calling)), refusalOf(err))
