@@ -176,12 +176,17 @@ func (h *Handle) requestAck(ctx context.Context, entry Entry, digest string) err
 	// A worker sends it, since only workers hold the secret and the guard for that, and connections to sources. As a standalone
 	// activity (Temporal server 1.32 and later) it is as durable and visible as a workflow's own ack.
 	now := time.Now()
+	id, conflict := uuid.NewString(), enumspb.ACTIVITY_ID_CONFLICT_POLICY_FAIL
+	if target := entry.Ack.NATS; target != nil {
+		// A message that cannot be acked comes again and again: one ack at a time tries.
+		id, conflict = uuid.NewSHA1(deliveryNamespace, []byte(target.Source+" "+target.message())).String(), enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING
+	}
 	_, err = h.client.temporal.ExecuteActivity(ctx, client.StartActivityOptions{
-		ID:                       "ack/" + h.workflowID + "/" + uuid.NewString(),
+		ID:                       "ack/" + h.workflowID + "/" + id,
 		TaskQueue:                TaskQueue,
 		ScheduleToCloseTimeout:   time.Hour,
 		StartToCloseTimeout:      time.Minute,
-		ActivityIDConflictPolicy: enumspb.ACTIVITY_ID_CONFLICT_POLICY_FAIL,
+		ActivityIDConflictPolicy: conflict,
 		Summary:                  "ack of a resubmitted result",
 	}, AckActivity, AckInput{Target: *entry.Ack, Ack: ack, First: now})
 	if err != nil {

@@ -196,6 +196,7 @@ func (s *Submitter) stored(c *consigned) {
 	for _, i := range c.items {
 		i.entry.Data = nil // a dead sink keeps a hundred thousand open
 		i.stored(Stored{WorkflowID: c.workflowID, RunID: c.runID, Duplicate: c.duplicate}, nil)
+		i.Stored = nil // with all that it refers to
 	}
 	s.change(func() { s.unstored -= len(c.items) })
 }

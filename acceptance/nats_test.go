@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/sinks"
@@ -266,7 +267,7 @@ func TestNATS_WhatCannotBeSubmitted_IsParkedWholeAndThenTerminated(t *testing.T)
 	s.acked(b, 5)
 	s.eventually(func() bool { return terminated() == 4 }, "four are terminated")
 	require.Len(t, s.sinks["one"].took(), 2)
-	letters := s.letters(7)
+	letters := s.letters(8)
 	found := map[string]int{}
 	var parts []byte
 	for _, record := range letters {
@@ -283,7 +284,7 @@ func TestNATS_WhatCannotBeSubmitted_IsParkedWholeAndThenTerminated(t *testing.T)
 		require.Equal(t, "detections.edr", held.Subject)
 		switch {
 		case held.Parts > 0:
-			require.Equal(t, 4, held.Parts) // 1.5 MiB and two quotes
+			require.Equal(t, 5, held.Parts) // 1.5 MiB and two quotes
 			parts = append(parts, held.Base64...)
 		case held.Base64 != nil:
 			require.Equal(t, []byte("\xff\xfe"), held.Base64)
@@ -294,7 +295,7 @@ func TestNATS_WhatCannotBeSubmitted_IsParkedWholeAndThenTerminated(t *testing.T)
 			require.JSONEq(t, `{"source":"s","id":"taken","data":2}`, *held.Text)
 		}
 	}
-	require.Equal(t, map[string]int{"unreadable": 2, "too large": 4, "conflict": 1}, found)
+	require.Equal(t, map[string]int{"unreadable": 2, "too large": 5, "conflict": 1}, found)
 	require.Len(t, parts, len(large))
 }
 
@@ -394,4 +395,27 @@ func TestNATS_SeveralProcesses_ShareTheMessagesOfOneConsumer(t *testing.T) {
 	}
 	require.Len(t, deliveries, 100)
 	require.Equal(t, 300, b.state().Config.MaxAckPending)
+}
+
+func TestNATS_MessageThatComesAgainAndAgainAndCannotBeAcked_HasOneAckTriedAtATime(t *testing.T) {
+	t.Parallel()
+	s := perform(t, twoSinks) // no source: the ack waits for another worker
+	result := consign.Result{Source: "s", ID: "one", Data: []byte(`1`)}
+	handle, err := s.client.Submit(s.ctx, result)
+	require.NoError(t, err)
+	s.wait(handle)
+	for delivered := range 3 {
+		_, err := s.client.Submit(s.ctx, result, consign.AckByNATS("edr", fmt.Sprintf("$JS.ACK.DETECTIONS.consign.%d.7.%d.1764113914123456789.0", delivered+1, delivered+7)))
+		require.NoError(t, err)
+	}
+	_, err = s.client.Submit(s.ctx, result, consign.AckByNATS("edr", "$JS.ACK.DETECTIONS.consign.1.8.20.1764113914123456789.0"))
+	require.NoError(t, err)
+	s.eventually(func() bool {
+		count, err := s.temporal.CountActivities(s.ctx, client.CountActivitiesOptions{Query: "ActivityType = 'ack'"})
+		require.NoError(t, err)
+		return count.Count >= 2
+	}, "an ack for each message")
+	count, err := s.temporal.CountActivities(s.ctx, client.CountActivitiesOptions{Query: "ActivityType = 'ack'"})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, count.Count)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
@@ -133,10 +134,11 @@ func (s *stage) start(yaml string) {
 		}
 	}
 	log := zaptest.NewLogger(s, zaptest.Level(zap.WarnLevel))
-	s.sources, err = nats.New(parsed, log)
+	registry := prometheus.NewRegistry()
+	s.sources, err = nats.New(parsed, log, registry)
 	require.NoError(s, err)
 	w, err := worker.Start(s.ctx, worker.Options{
-		Temporal: s.temporal, Namespace: s.namespace, Config: parsed, NATS: s.sources, Drain: 5 * time.Second, Log: log,
+		Temporal: s.temporal, Namespace: s.namespace, Config: parsed, NATS: s.sources, Drain: 5 * time.Second, Registry: registry, Log: log,
 	})
 	require.NoError(s, err)
 	s.worker = w

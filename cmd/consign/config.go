@@ -107,6 +107,9 @@ func loadConfig(path string) (*config.Config, error) {
 		path = config.Find()
 	}
 	c, err := config.Load(path, kinds())
+	if err == nil {
+		err = nats.CheckShared(c)
+	}
 	if err != nil {
 		return nil, exit.With(exit.Usage, err)
 	}

@@ -74,13 +74,14 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	if err := trySinks(cmd.Context(), c); err != nil {
 		return nil, exit.With(exit.Usage, err)
 	}
-	sources, err := nats.New(c, log)
-	if err != nil {
-		return nil, exit.With(exit.Usage, err)
-	}
 	m, err := serveMetrics(cmd.Context(), f.metrics)
 	if err != nil {
 		return nil, err
+	}
+	sources, err := nats.New(c, log, m.registry)
+	if err != nil {
+		m.stop()
+		return nil, exit.With(exit.Usage, err)
 	}
 	if m.address != "" {
 		log.Info("metrics", zap.String("url", "http://"+m.address+"/metrics"))

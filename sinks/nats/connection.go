@@ -164,6 +164,19 @@ func (c *Connection) note(err error) {
 	c.trouble = err
 }
 
+// Reconnects counts how often the connection was made again after it had been lost.
+func (c *Connection) Reconnects() uint64 {
+	select {
+	case <-c.ready:
+	default:
+		return 0
+	}
+	if c.conn == nil {
+		return 0
+	}
+	return c.conn.Stats().Reconnects
+}
+
 // Close ends the connection, and the tries to make one.
 func (c *Connection) Close(ctx context.Context) error {
 	c.first.Do(func() {

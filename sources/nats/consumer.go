@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -38,29 +39,50 @@ func (s *Settings) consumer(ctx context.Context, js jetstream.JetStream) (jetstr
 	if there.AckPolicy != jetstream.AckExplicitPolicy {
 		return nil, fmt.Errorf("consumer %s of stream %s has the ack policy %s, which cannot be changed: name another durable, or delete it", s.Durable, s.Stream, there.AckPolicy)
 	}
-	if !s.adjust(&there) {
+	if there.PriorityPolicy != jetstream.PriorityPolicyNone {
+		return nil, fmt.Errorf("consumer %s of stream %s serves priority groups, which this source does not ask by: name another durable, or delete it", s.Durable, s.Stream)
+	}
+	if len(s.adjust(&there)) == 0 {
 		return consumer, nil
 	}
 	consumer, err = js.UpdateConsumer(ctx, s.Stream, there)
 	return consumer, s.explain("changing", err)
 }
 
-// adjust sets what this source needs, and tells whether that changed anything.
-func (s *Settings) adjust(c *jetstream.ConsumerConfig) (changed bool) {
+// adjust sets what this source needs, and tells what it has changed, as it was.
+func (s *Settings) adjust(c *jetstream.ConsumerConfig) (changed []string) {
+	was := func(name string, value any) { changed = append(changed, fmt.Sprintf("%s %v", name, value)) }
 	if c.MaxAckPending >= 0 && c.MaxAckPending < s.MaxOpen { // -1: no limit
-		c.MaxAckPending, changed = s.MaxOpen, true
+		was("max_ack_pending", c.MaxAckPending)
+		c.MaxAckPending = s.MaxOpen
 	}
 	if c.AckWait != s.AckWait {
-		c.AckWait, changed = s.AckWait, true
+		was("ack_wait", c.AckWait)
+		c.AckWait = s.AckWait
 	}
 	if c.MaxDeliver != -1 { // a message that is given up would be lost
-		c.MaxDeliver, changed = -1, true
+		was("max_deliver", c.MaxDeliver)
+		c.MaxDeliver = -1
 	}
 	if len(c.BackOff) > 0 { // it stands in for ack_wait
-		c.BackOff, changed = nil, true
+		was("backoff", c.BackOff)
+		c.BackOff = nil
 	}
-	if !sameSubjects(append([]string{c.FilterSubject}, c.FilterSubjects...), s.Filter) {
-		c.FilterSubject, c.FilterSubjects, changed = "", s.Filter, true
+	if filter := append([]string{c.FilterSubject}, c.FilterSubjects...); !sameSubjects(filter, s.Filter) {
+		was("filter", slices.DeleteFunc(filter, func(subject string) bool { return subject == "" }))
+		c.FilterSubject, c.FilterSubjects = "", s.Filter
+	}
+	if c.HeadersOnly { // bodies would be taken for empty, and lost
+		was("headers_only", true)
+		c.HeadersOnly = false
+	}
+	if c.InactiveThreshold != 0 { // it would be gone, with all it knows, after a process was away for so long
+		was("inactive_threshold", c.InactiveThreshold)
+		c.InactiveThreshold = 0
+	}
+	if c.MaxRequestBatch > 0 || c.MaxRequestExpires > 0 || c.MaxRequestMaxBytes > 0 { // what this source asks for is bounded
+		was("limits of requests", fmt.Sprint(c.MaxRequestBatch, " messages, ", c.MaxRequestExpires, ", ", c.MaxRequestMaxBytes, " bytes"))
+		c.MaxRequestBatch, c.MaxRequestExpires, c.MaxRequestMaxBytes = 0, 0, 0
 	}
 	return changed
 }

@@ -52,6 +52,8 @@ func TestConsumer_ThatIsThere_IsBroughtUpToDateAndKeepsWhatElseItHas(t *testing.
 
 	byHand := made.CachedInfo().Config
 	byHand.MaxAckPending, byHand.MaxDeliver, byHand.Description = 50_000, 3, "a person's"
+	byHand.HeadersOnly, byHand.InactiveThreshold = true, time.Hour
+	byHand.MaxRequestBatch, byHand.MaxRequestExpires, byHand.MaxRequestMaxBytes = 1, time.Second, 100
 	_, err = js.UpdateConsumer(t.Context(), "DETECTIONS", byHand)
 	require.NoError(t, err)
 	changed, err := settings(func(s *Settings) {
@@ -64,6 +66,11 @@ func TestConsumer_ThatIsThere_IsBroughtUpToDateAndKeepsWhatElseItHas(t *testing.
 	require.Equal(t, time.Minute, is.AckWait)
 	require.Equal(t, []string{"detections.edr", "detections.ndr"}, is.FilterSubjects)
 	require.Equal(t, "a person's", is.Description)
+	require.False(t, is.HeadersOnly)
+	require.Zero(t, is.InactiveThreshold)
+	require.Zero(t, is.MaxRequestBatch)
+	require.Zero(t, is.MaxRequestExpires)
+	require.Zero(t, is.MaxRequestMaxBytes)
 	require.Equal(t, jetstream.DeliverAllPolicy, is.DeliverPolicy)
 }
 
@@ -74,41 +81,18 @@ func TestConsumer_ThatCannotBeChanged_IsRefusedWithWhatToDo(t *testing.T) {
 	require.NoError(t, err)
 	_, err = js.CreatePushConsumer(t.Context(), "DETECTIONS", jetstream.ConsumerConfig{Durable: "push", AckPolicy: jetstream.AckExplicitPolicy, DeliverSubject: "deliver.here"})
 	require.NoError(t, err)
+	_, err = js.CreateConsumer(t.Context(), "DETECTIONS", jetstream.ConsumerConfig{
+		Durable: "pinned", AckPolicy: jetstream.AckExplicitPolicy, PriorityPolicy: jetstream.PriorityPolicyPinned, PriorityGroups: []string{"a"},
+	})
+	require.NoError(t, err)
 	for durable, want := range map[string]string{
-		"none": `consumer none of stream DETECTIONS has the ack policy AckNone, which cannot be changed: name another durable, or delete it`,
-		"push": "consumer push of stream DETECTIONS pushes its messages, which cannot be changed: name another durable, or delete it",
+		"pinned": "consumer pinned of stream DETECTIONS serves priority groups, which this source does not ask by: name another durable, or delete it",
+		"none":   `consumer none of stream DETECTIONS has the ack policy AckNone, which cannot be changed: name another durable, or delete it`,
+		"push":   "consumer push of stream DETECTIONS pushes its messages, which cannot be changed: name another durable, or delete it",
 	} {
 		_, err := settings(func(s *Settings) { s.Durable = durable }).consumer(t.Context(), js)
 		require.EqualError(t, err, want)
 	}
 	_, err = settings(func(s *Settings) { s.Stream = "NONE" }).consumer(t.Context(), js)
 	require.EqualError(t, err, "there is no stream NONE: create it, as with: nats stream add NONE")
-}
-
-func TestHeld_ABurst_IsRenewedInSeveralLooksAndNoneIsForgotten(t *testing.T) {
-	t.Parallel()
-	h := newHeld(0) // due at once, and again and again
-	for n := range uint64(1000) {
-		require.True(t, h.add(nil, place{sequence: n}))
-		require.False(t, h.add(nil, place{sequence: n}))
-	}
-	h.every = time.Hour
-	taken := 0
-	for looks := 0; taken < 1000; looks++ {
-		require.Less(t, looks, renewals/2)
-		n := len(h.due())
-		require.Positive(t, n)
-		require.LessOrEqual(t, n, 300)
-		taken += n
-	}
-	require.Empty(t, h.due())
-	for n := range uint64(1000) {
-		h.remove(place{sequence: n})
-	}
-	require.Empty(t, h.places)
-	for _, o := range h.order {
-		o.due = time.Time{}
-	}
-	require.Empty(t, h.due())
-	require.Empty(t, h.order)
 }

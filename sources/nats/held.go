@@ -4,41 +4,44 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
-// held are the messages that this process works on: those that are not known to be acked.
+// held are the messages that this process works on: those that are not known to be acked. Of each only the
+// place and the reply subject are kept, since a dead sink makes them many.
 type held struct {
-	// every is the time from one sign of life of a message to the next: half of what the server waits for.
-	every time.Duration
+	// most bounds them.
+	most int
+	// left has room for one: that something is held no more.
+	left chan struct{}
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// every is the time from one sign of life of a message to the next: half of what the server waits for.
+	every  time.Duration
 	places map[place]*open
 	order  []*open // by when they are due
 }
 
 // open is one message that is held.
 type open struct {
-	message jetstream.Msg
-	due     time.Time // when the server has to hear of it
-	over    bool      // it is held no more, and leaves the order when it is due
+	reply string    // where the server hears of it
+	due   time.Time // when it has to
+	over  bool      // it is held no more, and leaves the order when it is due
 }
 
-func newHeld(ackWait time.Duration) *held {
-	return &held{every: ackWait / 2, places: map[place]*open{}}
+func newHeld(most int, ackWait time.Duration) *held {
+	return &held{most: most, left: make(chan struct{}, 1), every: ackWait / 2, places: map[place]*open{}}
 }
 
 // add holds a message, and tells whether it is new. One that is held already is the same message delivered
 // again, after the server has not heard of it in time: it is worked on, so that nothing is to do.
-func (h *held) add(message jetstream.Msg, at place) bool {
+func (h *held) add(reply string, at place) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if there := h.places[at]; there != nil {
-		there.message = message
+		there.reply = reply
 		return false
 	}
-	o := &open{message: message, due: time.Now().Add(h.every)}
+	o := &open{reply: reply, due: time.Now().Add(h.every)}
 	h.places[at] = o
 	h.order = append(h.order, o)
 	return true
@@ -47,41 +50,72 @@ func (h *held) add(message jetstream.Msg, at place) bool {
 func (h *held) remove(at place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if o := h.places[at]; o != nil {
-		o.over, o.message = true, nil
-		delete(h.places, at)
+	o := h.places[at]
+	if o == nil {
+		return
+	}
+	o.over, o.reply = true, ""
+	delete(h.places, at)
+	select {
+	case h.left <- struct{}{}:
+	default:
+	}
+}
+
+func (h *held) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.places)
+}
+
+// room waits until one more may be held, and returns how many may; 0 once ctx is over.
+func (h *held) room(ctx context.Context) int {
+	for {
+		if room := h.most - h.count(); room > 0 {
+			return room
+		}
+		select {
+		case <-ctx.Done():
+			return 0
+		case <-h.left:
+		}
 	}
 }
 
 // renewals are how many looks for what is due there are from one sign of life of a message to the next.
 const renewals = 10
 
-// renew tells the server that what is held is worked on, until ctx is over.
-func (h *held) renew(ctx context.Context) {
-	tick := time.NewTicker(h.every / renewals)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		for _, message := range h.due() {
-			if message.InProgress() != nil {
-				break // there is no connection; what comes again meanwhile is known
-			}
+// pace is the time from one look for what is due to the next.
+func (h *held) pace() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.every / renewals
+}
+
+// waits tells how long the server waits for a sign of life.
+func (h *held) waits(ackWait time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.every == ackWait/2 {
+		return
+	}
+	h.every = ackWait / 2
+	latest := time.Now().Add(h.every)
+	for _, o := range h.order {
+		if o.due.After(latest) {
+			o.due = latest
 		}
 	}
 }
 
-// due takes what is due, and has it due again. At one look it takes no more than twice what all looks
-// together need, so that what came in one burst is renewed in several.
-func (h *held) due() []jetstream.Msg {
+// due takes the reply subjects of what is due, and has it due again. At one look it takes no more than twice
+// what all looks together need, so that what came in one burst is renewed in several.
+func (h *held) due() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	var messages []jetstream.Msg
-	for most := 100 + len(h.order)*2/renewals; len(messages) < most && len(h.order) > 0; {
+	var replies []string
+	for most := 100 + len(h.order)*2/renewals; len(replies) < most && len(h.order) > 0; {
 		first := h.order[0]
 		if first.due.After(now) {
 			break
@@ -90,8 +124,8 @@ func (h *held) due() []jetstream.Msg {
 		if !first.over {
 			first.due = now.Add(h.every)
 			h.order = append(h.order, first)
-			messages = append(messages, first.message)
+			replies = append(replies, first.reply)
 		}
 	}
-	return messages
+	return replies
 }

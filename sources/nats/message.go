@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +50,7 @@ func (s *Settings) result(message jetstream.Msg, at place) (consign.Result, erro
 		r.Type = s.Type
 	}
 	if r.ID == "" {
-		r.ID = cmp.Or(message.Headers().Get(natsgo.MsgIdHdr), fmt.Sprintf("%s-%s", s.Stream, at))
+		r.ID = cmp.Or(strings.Clone(message.Headers().Get(natsgo.MsgIdHdr)), fmt.Sprintf("%s-%s", s.Stream, at))
 	}
 	return r, nil
 }
@@ -56,8 +58,9 @@ func (s *Settings) result(message jetstream.Msg, at place) (consign.Result, erro
 // attributes are those of a CloudEvent in binary mode, if the headers are of one: section 3.1 of its NATS
 // binding, with the escapes of section 3.1.3.2 of the one to HTTP.
 func attributes(headers natsgo.Header) (event consign.Result, binary bool, err error) {
-	for name, values := range headers {
-		name, is := strings.CutPrefix(strings.ToLower(name), "ce-")
+	for _, spelled := range slices.Sorted(maps.Keys(headers)) { // in any case: the same one wins whenever it comes
+		values := headers[spelled]
+		name, is := strings.CutPrefix(strings.ToLower(spelled), "ce-")
 		if !is || len(values) == 0 {
 			continue
 		}
@@ -65,6 +68,7 @@ func attributes(headers natsgo.Header) (event consign.Result, binary bool, err e
 		if err != nil {
 			return event, true, fmt.Errorf("the header ce-%s is no percent-encoded text: %w", name, err)
 		}
+		value = strings.Clone(value) // of one text that all headers are, which would be kept while the message is open
 		switch name {
 		case "specversion":
 			binary = true
@@ -95,12 +99,13 @@ type place struct {
 	at       int64 // nanoseconds since 1970
 }
 
-func placeOf(message jetstream.Msg) (place, error) {
+// placeOf returns it, and whether the message has come before.
+func placeOf(message jetstream.Msg) (at place, again bool, err error) {
 	is, err := message.Metadata()
 	if err != nil {
-		return place{}, err
+		return place{}, false, err
 	}
-	return place{is.Sequence.Stream, is.Timestamp.UnixNano()}, nil
+	return place{is.Sequence.Stream, is.Timestamp.UnixNano()}, is.NumDelivered > 1, nil
 }
 
 // String is "42-1764113914123456789".

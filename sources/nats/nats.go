@@ -50,6 +50,11 @@
 // All that name the same durable consumer share its messages, each of which goes to one of them: what NATS
 // calls a queue group. The consumer is made by the first, or brought up to date; deliver counts only when it is
 // made. A person creates the stream.
+//
+// # What is bounded
+//
+// A process holds at most max_open messages, of each its result's id and reply subject alone once Temporal has
+// the result, and asks for no more than it has room for. All else waits in the stream.
 package nats
 
 import (
@@ -58,6 +63,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
@@ -90,12 +96,18 @@ type source struct {
 	name       string
 	settings   *Settings
 	connection *nats.Connection
+	held       *held
+	metrics    *metrics
 	log        *zap.Logger
 }
 
-// New returns the sources of a configuration. Nothing is connected to yet.
-func New(c *config.Config, log *zap.Logger) (*Sources, error) {
+// New returns the sources of a configuration, whose metrics go to the registry. Nothing is connected to yet.
+func New(c *config.Config, log *zap.Logger, registry prometheus.Registerer) (*Sources, error) {
 	s := &Sources{byName: map[string]*source{}, log: log}
+	if err := CheckShared(c); err != nil {
+		return nil, err
+	}
+	metrics := newMetrics(registry)
 	var problems []error
 	for _, one := range c.Sources {
 		settings, ok := one.Settings.(*Settings)
@@ -107,7 +119,11 @@ func New(c *config.Config, log *zap.Logger) (*Sources, error) {
 			problems = append(problems, fmt.Errorf("sources.%s.nats.%s", one.Name, c.Redact(err.Error())))
 			continue
 		}
-		own := &source{name: one.Name, settings: settings, connection: connection, log: log.With(zap.String("source", one.Name))}
+		own := &source{
+			name: one.Name, settings: settings, connection: connection, metrics: metrics,
+			held: newHeld(settings.MaxOpen, settings.AckWait), log: log.With(zap.String("source", one.Name)),
+		}
+		metrics.register(registry, own)
 		s.byName[one.Name] = own
 		s.all = append(s.all, own)
 	}

@@ -24,8 +24,9 @@ import (
 const (
 	// wholeMost is the most, in bytes of JSON, that one dead letter holds of a message. A result is at most 1 MiB.
 	wholeMost = 768 << 10
-	// partMost is how many bytes of a larger message stand in each dead letter. Base64 makes a third more of them.
-	partMost = 512 << 10
+	// partMost is how many bytes of a larger message stand in each dead letter. Base64 makes a third more of them,
+	// and beside the first part stand the headers: up to 64 KiB, of which JSON may make six times as much.
+	partMost = 384 << 10
 	// causeMost is the most of a cause that is kept.
 	causeMost = 1 << 10
 	// parkWait bounds one try to park, or to terminate.
@@ -82,7 +83,8 @@ func encode(value raw) (json.RawMessage, error) {
 
 // park holds a message as a dead letter of its own, and has it terminated once that has durably started. When
 // this process ends before, the message comes again, and is parked under the same id.
-func (r *reader) park(ctx context.Context, message jetstream.Msg, at place, cause error) {
+func (r *reader) park(ctx context.Context, message arrival, cause error) {
+	at := message.at
 	defer r.held.remove(at)
 	untilDone := func(what string, do func(context.Context) error) bool {
 		for {
@@ -103,9 +105,12 @@ func (r *reader) park(ctx context.Context, message jetstream.Msg, at place, caus
 			}
 		}
 	}
-	if untilDone("parking", func(ctx context.Context) error { return r.letters(ctx, message, at, cause) }) {
-		untilDone("terminating", func(ctx context.Context) error { return r.settle(ctx, message.Reply(), terminated) })
+	if !untilDone("parking", func(ctx context.Context) error { return r.letters(ctx, message, at, cause) }) {
+		_ = message.Nak() // this process stops; another may take it at once
+		return
 	}
+	r.metrics.messages.WithLabelValues(r.name, outcomeParked).Inc()
+	untilDone("terminating", func(ctx context.Context) error { return r.settle(ctx, message.Reply(), terminated) })
 }
 
 // letters starts the dead letters of a message, as workers park: so that the sinks named under

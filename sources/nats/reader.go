@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// fetchMost bounds what is asked for at once, and so what waits here while sinks do not keep up.
-	fetchMost = 256
+	// fetchMost and fetchBytes bound what is asked for at once, and so what waits here while sinks do not keep up.
+	fetchMost  = 256
+	fetchBytes = 8 << 20
 	// fetchWait is how long the server may keep a question that it has no message for.
 	fetchWait = 10 * time.Second
 	// heartbeat is how often the server says meanwhile that it is there. Two that are missing end the question.
@@ -38,7 +39,6 @@ type reader struct {
 	*source
 	temporal  client.Client
 	submitter *consign.Submitter
-	held      *held
 	renewing  sync.WaitGroup
 	parkings  errgroup.Group
 	ctx       context.Context // over when nothing more is to be begun
@@ -51,7 +51,7 @@ func (s *source) reader(temporal client.Client) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{source: s, temporal: temporal, submitter: submitter, held: newHeld(s.settings.AckWait)}
+	r := &reader{source: s, temporal: temporal, submitter: submitter}
 	r.parkings.SetLimit(parkings)
 	return r, nil
 }
@@ -59,21 +59,27 @@ func (s *source) reader(temporal client.Client) (*reader, error) {
 // run reads until ctx is over. Whatever fails is tried again, without end.
 func (r *reader) run(ctx context.Context) {
 	r.ctx = ctx
-	r.renewing.Go(func() { r.held.renew(ctx) })
+	r.renewing.Go(func() { r.renew(ctx) })
 	said := ""
 	for ctx.Err() == nil {
 		err := r.read(ctx, func() { said = "" })
 		if ctx.Err() != nil {
 			return
 		}
+		r.metrics.failures.WithLabelValues(r.name).Inc()
 		if text := err.Error(); text != said {
 			said = text
 			r.log.Warn("cannot read the source, and goes on trying", zap.Error(err))
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		rest(ctx, pause)
+	}
+}
+
+// rest waits for that long, or until ctx is over.
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 
@@ -90,14 +96,30 @@ func (r *reader) read(ctx context.Context, well func()) error {
 		return err
 	}
 	r.log.Info("reading", zap.String("stream", r.settings.Stream), zap.String("durable", r.settings.Durable))
+	watching, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { r.watch(watching, consumer) })
+	defer watch.Wait()
+	defer stop()
+	ask := question{most: fetchMost, bytes: max(fetchBytes, 2*int(js.Conn().MaxPayload()))}
 	for ctx.Err() == nil {
 		if r.awaitRoom(ctx); ctx.Err() != nil {
 			break
 		}
-		if err := r.fetch(ctx, consumer); err != nil {
+		room := r.held.room(ctx)
+		if room == 0 {
+			return ctx.Err()
+		}
+		began := time.Now()
+		came, err := r.fetch(ctx, consumer, ask.within(room), r.take)
+		if err != nil {
 			return err
 		}
 		well()
+		ask.alone = came == 0 && time.Since(began) < fetchWait/2
+		if ask.alone {
+			rest(ctx, pause)
+		}
 	}
 	return ctx.Err()
 }
@@ -119,42 +141,90 @@ func (r *reader) awaitRoom(ctx context.Context) {
 	r.log.Info("reads again")
 }
 
-// fetch asks for messages once, and takes those that come.
-func (r *reader) fetch(ctx context.Context, consumer jetstream.Consumer) error {
+// question says how much to ask for at once.
+type question struct {
+	most, bytes int
+	// alone asks for one message of any size: an answer that comes early and is empty means that the next one is
+	// larger than what was asked for.
+	alone bool
+}
+
+func (q question) within(room int) question {
+	q.most = min(q.most, room)
+	return q
+}
+
+// arrival is a message that has come.
+type arrival struct {
+	jetstream.Msg
+
+	at place
+}
+
+// fetch asks for messages once, has those taken that are new, and returns how many came. Each is held from when
+// it comes, so that the server hears of those too that wait here for their turn.
+func (r *reader) fetch(ctx context.Context, consumer jetstream.Consumer, ask question, take func(context.Context, arrival)) (came int, err error) {
 	asking, cancel := context.WithTimeout(ctx, fetchWait)
 	defer cancel()
-	batch, err := consumer.Fetch(min(fetchMost, r.settings.MaxOpen), jetstream.FetchContext(asking), jetstream.FetchHeartbeat(heartbeat))
-	if err != nil {
-		return fmt.Errorf("asking stream %s for messages: %w", r.settings.Stream, err)
+	options := []jetstream.FetchOpt{jetstream.FetchContext(asking), jetstream.FetchHeartbeat(heartbeat)}
+	if ask.alone {
+		ask.most = 1
+	} else {
+		options = append(options, jetstream.FetchMaxBytes(ask.bytes))
 	}
-	for message := range batch.Messages() {
-		r.take(ctx, message)
+	batch, err := consumer.Fetch(ask.most, options...)
+	if err != nil {
+		return 0, fmt.Errorf("asking stream %s for messages: %w", r.settings.Stream, err)
+	}
+	arrivals := make(chan arrival, ask.most)
+	go func() {
+		defer close(arrivals)
+		for message := range batch.Messages() {
+			came++
+			if one, fresh := r.hold(message); fresh {
+				arrivals <- one
+			}
+		}
+	}()
+	for one := range arrivals {
+		take(ctx, one)
 	}
 	err = batch.Error()
 	if err == nil || errors.Is(err, natsgo.ErrTimeout) || errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, context.DeadlineExceeded) {
-		return nil
+		return came, nil
 	}
-	return fmt.Errorf("waiting for messages of stream %s: %w", r.settings.Stream, err)
+	return came, fmt.Errorf("waiting for messages of stream %s: %w", r.settings.Stream, err)
+}
+
+// hold holds a message that has come, and tells whether it is new to this process.
+func (r *reader) hold(message jetstream.Msg) (one arrival, fresh bool) {
+	at, again, err := placeOf(message)
+	if err != nil {
+		r.log.Error("a message without its place in a stream", zap.Error(err)) // JetStream sends none
+		return arrival{}, false
+	}
+	if again {
+		r.metrics.redelivered.WithLabelValues(r.name).Inc()
+	}
+	return arrival{message, at}, r.held.add(message.Reply(), at)
 }
 
 // take submits what a message holds. It waits while there is no room, and then nothing more is asked for.
-func (r *reader) take(ctx context.Context, message jetstream.Msg) {
-	at, err := placeOf(message)
-	if err != nil {
-		r.log.Error("a message without its place in a stream", zap.Error(err)) // JetStream sends none
-		return
-	}
-	if !r.held.add(message, at) {
-		return
-	}
+func (r *reader) take(ctx context.Context, message arrival) {
+	at := message.at
 	result, err := r.settings.result(message, at)
 	if err == nil {
 		err = r.submitter.Submit(ctx, consign.Submission{
 			Result: result,
 			Ack:    &consign.AckTarget{NATS: &consign.NATSTarget{Source: r.name, Subject: message.Reply()}},
-			Stored: func(_ consign.Stored, err error) {
-				if err != nil {
-					r.refused(message, at, err)
+			Stored: func(where consign.Stored, err error) {
+				switch {
+				case err != nil:
+					r.refused(message, err)
+				case where.Duplicate:
+					r.metrics.messages.WithLabelValues(r.name, outcomeDuplicate).Inc()
+				default:
+					r.metrics.messages.WithLabelValues(r.name, outcomeStored).Inc()
 				}
 			},
 			Committed: func(_ consign.Receipt, err error) {
@@ -166,25 +236,26 @@ func (r *reader) take(ctx context.Context, message jetstream.Msg) {
 		})
 	}
 	if err != nil {
-		r.refused(message, at, err)
+		r.refused(message, err)
 	}
 }
 
 // refused parks what can never be submitted, and gives back all else.
-func (r *reader) refused(message jetstream.Msg, at place, err error) {
+func (r *reader) refused(message arrival, err error) {
 	if errors.Is(err, consign.ErrInvalid) || errors.Is(err, consign.ErrTooLarge) || errors.Is(err, consign.ErrConflict) {
 		r.parkings.Go(func() error {
-			r.park(r.ctx, message, at, err)
+			r.park(r.ctx, message, err)
 			return nil
 		})
 		return
 	}
-	r.held.remove(at)
+	r.held.remove(message.at)
+	r.metrics.messages.WithLabelValues(r.name, outcomeReturned).Inc()
 	if r.ctx.Err() != nil {
 		_ = message.Nak() // another process may take it at once; should this fail, it will after ack_wait
 		return
 	}
-	r.log.Warn("a message could not be submitted, and will come again", zap.Stringer("message", at), zap.Error(err))
+	r.log.Warn("a message could not be submitted, and will come again", zap.Stringer("message", message.at), zap.Error(err))
 	_ = message.NakWithDelay(returnWait)
 }
 

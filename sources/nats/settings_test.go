@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -41,7 +42,7 @@ func TestSettings_ExampleOfThePackage_IsAConfigurationThatShowsNoSecret(t *testi
 	again, err := parse(shown.String())
 	require.NoError(t, err, "%s", shown.String())
 	require.Equal(t, settings, again.Sources[0].Settings)
-	sources, err := nats.New(c, zap.NewNop())
+	sources, err := nats.New(c, zap.NewNop(), prometheus.NewRegistry())
 	require.NoError(t, err)
 	require.NoError(t, sources.Close(t.Context()))
 }
@@ -83,7 +84,7 @@ func TestSettle_SourceThatThisWorkerLacks_IsNamed(t *testing.T) {
 	t.Parallel()
 	c, err := parse("sinks: {a: {stdout: {}}}")
 	require.NoError(t, err)
-	sources, err := nats.New(c, zap.NewNop())
+	sources, err := nats.New(c, zap.NewNop(), prometheus.NewRegistry())
 	require.NoError(t, err)
 	err = sources.Settle(t.Context(), consign.NATSTarget{Source: "edr", Subject: "$JS.ACK.S.c.1.1.1.1.0"}, false)
 	require.ErrorContains(t, err, `no source "edr" of kind nats`)
@@ -96,5 +97,48 @@ func TestPage_HasEverySetting(t *testing.T) {
 	for _, setting := range config.SettingsOf(nats.Kind()) {
 		require.Contains(t, string(page), "| `"+setting.Name+"` |")
 		require.NotEmpty(t, all.Documentation()[setting.Key], setting.Key)
+	}
+}
+
+func TestCheckShared_TwoSourcesThatReadByOneConsumer_AreRefused(t *testing.T) {
+	t.Parallel()
+	for other, refused := range map[string]bool{
+		"{url: 'nats://g,nats://h', stream: S, filter: [a]}":       true,
+		"{url: nats://h, stream: S, durable: other}":               false,
+		"{url: nats://h, stream: T}":                               false,
+		"{url: nats://g, stream: S}":                               false,
+		"{url: nats://h, stream: S, token: of-another-account}":    false,
+		"{url: nats://h, stream: S, user: other, password: other}": false,
+	} {
+		c, err := parse("sources: {a: {nats: {url: nats://h, stream: S}}, b: {nats: " + other + "}}\nsinks: {a: {stdout: {}}}\n")
+		require.NoError(t, err)
+		_, err = nats.New(c, zap.NewNop(), prometheus.NewRegistry())
+		if refused {
+			require.EqualError(t, err, "sources.b.nats.durable: source a reads stream S by the consumer consign too: name another durable")
+		} else {
+			require.NoError(t, err, other)
+		}
+	}
+}
+
+func TestMetrics_StandAtZeroFromTheStart(t *testing.T) {
+	t.Parallel()
+	c, err := parse("sources: {edr: {nats: {url: nats://h, stream: S}}, ndr: {nats: {url: nats://h, stream: T}}}\nsinks: {a: {stdout: {}}}\n")
+	require.NoError(t, err)
+	registry := prometheus.NewRegistry()
+	_, err = nats.New(c, zap.NewNop(), registry)
+	require.NoError(t, err)
+	page, err := os.ReadFile("../../docs/nats-source.md")
+	require.NoError(t, err)
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	require.Len(t, families, 7)
+	for _, family := range families {
+		series := 2
+		if family.GetName() == "consign_nats_messages_total" {
+			series = 8
+		}
+		require.Len(t, family.GetMetric(), series, family.GetName())
+		require.Contains(t, string(page), "| `"+family.GetName()+"{source")
 	}
 }

@@ -14,6 +14,7 @@ import (
 const (
 	acked      = "+ACK"
 	terminated = "+TERM"
+	inProgress = "+WPI"
 )
 
 // settle tells the server what has become of a message, and waits until it has said that it knows. It may
