@@ -71,9 +71,9 @@ func (h *hanging) sinks() string {
   well: {script: {}}
   hook:
     webhook: {url: %q}
-    timeout: 500ms
-    retry: {max: 1000, backoff: 100ms, max_backoff: 500ms}
-    circuit: {failures: -1}
+    timeout: 1s
+    retry: {max: 1000, backoff: 500ms, max_backoff: 2s}
+    circuit: {open: 500ms}
 `, h.URL)
 }
 
@@ -83,7 +83,7 @@ func (s *stage) stays(h *hanging, holds func() bool, what string) {
 	from := h.asked.Load()
 	s.eventually(func() bool {
 		require.True(s, holds(), what)
-		return h.asked.Load() >= from+10
+		return h.asked.Load() >= from+5
 	}, "more attempts at the receiver that hangs")
 }
 
@@ -153,7 +153,7 @@ func TestBackPressure_ASinkThatNeverAnswers_LeavesMessagesInTheStreamOfNATS_AndA
 		Durable: "consign", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 100_000,
 	})
 	require.NoError(t, err)
-	const most, messages = 60, 300
+	const most, messages = 40, 120
 	for n := range messages {
 		b.publish(fmt.Sprintf(`{"n":%d}`, n), "Nats-Msg-Id", fmt.Sprint(n))
 	}

@@ -117,6 +117,29 @@ func (s *stage) acked(b *broker, floor uint64) {
 	require.Zero(s, state.NumAckPending)
 }
 
+// counted requires that so many messages of the source "edr" had an outcome, and that none is held any more.
+func (s *stage) counted(outcome string, want int) {
+	s.Helper()
+	value := func(metric string, label ...string) float64 {
+		families, err := s.worker.Registry().Gather()
+		require.NoError(s, err)
+		for _, family := range families {
+			for _, one := range family.GetMetric() {
+				values := []string{}
+				for _, pair := range one.GetLabel() {
+					values = append(values, pair.GetValue())
+				}
+				if family.GetName() == metric && slices.Equal(values, label) {
+					return one.GetCounter().GetValue() + one.GetGauge().GetValue()
+				}
+			}
+		}
+		return -1
+	}
+	require.EqualValues(s, want, value("consign_nats_messages_total", outcome, "edr"), outcome)
+	s.eventually(func() bool { return value("consign_nats_held", "edr") == 0 }, "no message is held")
+}
+
 // letters waits until there are so many dead letters, and returns what they hold, by their ids.
 func (s *stage) letters(n int) []consign.Record {
 	s.Helper()
@@ -159,6 +182,7 @@ func TestNATS_EveryFormOfMessage_IsDeliveredAndAcked(t *testing.T) {
 		"six":   {Source: "DETECTIONS", ID: "six", Type: "detection", Data: []byte(`"six"`)},
 	}, got)
 	require.Len(t, s.sinks["two"].took(), 6)
+	s.counted("stored", 6)
 }
 
 func TestNATS_AMessage_IsAckedOnlyOnceEverySinkHasItAndIsNotDeliveredAgainMeanwhile(t *testing.T) {
@@ -220,6 +244,7 @@ func TestNATS_MessageThatComesAgainAfterItsWorkflowHasClosed_IsAcked(t *testing.
 	s.start(b.reads("", twoSinks))
 	s.acked(b, 1)
 	require.Len(t, s.sinks["one"].took(), 1)
+	s.counted("duplicate", 1)
 }
 
 func TestNATS_WorkerThatDiesBeforeTheAck_HasItSentByAnother(t *testing.T) {
@@ -296,6 +321,7 @@ func TestNATS_WhatCannotBeSubmitted_IsParkedWholeAndThenTerminated(t *testing.T)
 		}
 	}
 	require.Equal(t, map[string]int{"unreadable": 2, "too large": 5, "conflict": 1}, found)
+	s.counted("parked", 4)
 	require.Len(t, parts, len(large))
 }
 

@@ -327,9 +327,6 @@ func TestSubmitter_SameResultTwiceWhileItIsOpen_TellsBothOfTheCommit(t *testing.
 }
 
 func TestSubmitter_WithoutAWorker_StoresMoreThanIsInFlight(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it waits out patience of 5 s again and again")
-	}
 	t.Parallel()
 	s := newStage(t)
 	ctx, cancel := context.WithTimeout(s.ctx, 2*time.Minute)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/server/common/dynamicconfig"
 )
 
 func TestPragmas_ConfirmedCommitsAreOnTheDisk(t *testing.T) {
@@ -36,4 +37,10 @@ func TestPragmas_ConfirmedCommitsAreOnTheDisk(t *testing.T) {
 		})
 	}
 	require.Equal(t, map[string]string{"mode": "rwc"}, sqlConfig("", Options{Stock: true}).ConnectAttributes)
+}
+
+// The cache is one for all workers in the process, and the server's own are the first.
+func TestTuned_BoundsTheOpenWorkflowsThatAreKeptInMemory(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, stickyCache, tuned()[dynamicconfig.MakeKey(dynamicconfig.WorkerStickyCacheSize.Key().String())])
 }

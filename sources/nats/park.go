@@ -29,7 +29,7 @@ const (
 	partMost = 384 << 10
 	// causeMost is the most of a cause that is kept.
 	causeMost = 1 << 10
-	// parkWait bounds one try to park, or to terminate.
+	// parkWait bounds one try to start a dead letter, or to terminate.
 	parkWait = time.Minute
 )
 
@@ -105,51 +105,49 @@ func (r *reader) park(ctx context.Context, message arrival, cause error) {
 			}
 		}
 	}
-	if !untilDone("parking", func(ctx context.Context) error { return r.letters(ctx, message, at, cause) }) {
-		_ = message.Nak() // this process stops; another may take it at once
+	parts, err := rawOf(message)
+	if err != nil {
+		r.log.Error("a message cannot be encoded, and stays in the stream", zap.Stringer("message", at), zap.Error(err)) // JSON takes all that it holds
 		return
+	}
+	for n, data := range parts {
+		if !untilDone("parking", func(ctx context.Context) error { return r.letter(ctx, at, n+1, data, cause) }) {
+			_ = message.Nak() // this process stops; another may take it at once
+			return
+		}
 	}
 	r.metrics.messages.WithLabelValues(r.name, outcomeParked).Inc()
 	untilDone("terminating", func(ctx context.Context) error { return r.settle(ctx, message.Reply(), terminated) })
 }
 
-// letters starts the dead letters of a message, as workers park: so that the sinks named under
+// letter starts the dead letter of a part of a message, as workers park: so that the sinks named under
 // dead_letters.also_to are told, and it is counted.
-func (r *reader) letters(ctx context.Context, message jetstream.Msg, at place, cause error) error {
-	parts, err := rawOf(message)
+func (r *reader) letter(ctx context.Context, at place, part int, data json.RawMessage, cause error) error {
+	now := time.Now().UTC()
+	record := consign.Record{
+		ID:    fmt.Sprintf("dead-letter/%s/%s-%s/%d", config.NoSink, r.name, at, part),
+		Sink:  config.NoSink,
+		State: consign.StateParked,
+		Label: label(cause), Cause: activities.Clip(cause.Error(), causeMost),
+		ParkedAt: now, First: now,
+		Results:  []consign.Result{{Source: r.settings.Source, ID: fmt.Sprintf("%s-%s/%d", r.name, at, part), Time: time.Unix(0, at.at).UTC(), Data: data}},
+		Attempts: []consign.Attempt{},
+	}
+	if err := consign.CheckResults(record.Results); err != nil {
+		return err
+	}
+	run, err := r.temporal.ExecuteActivity(ctx, client.StartActivityOptions{
+		ID:                       "park/" + record.ID,
+		TaskQueue:                consign.TaskQueue,
+		ScheduleToCloseTimeout:   time.Hour,
+		StartToCloseTimeout:      30 * time.Second,
+		ActivityIDConflictPolicy: enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING,
+		Summary:                  "dead letter of source " + r.name,
+	}, consign.ParkActivity, activities.ParkInput{Record: record})
 	if err != nil {
 		return err
 	}
-	now := time.Now().UTC()
-	for n, data := range parts {
-		record := consign.Record{
-			ID:    fmt.Sprintf("dead-letter/%s/%s-%s/%d", config.NoSink, r.name, at, n+1),
-			Sink:  config.NoSink,
-			State: consign.StateParked,
-			Label: label(cause), Cause: activities.Clip(cause.Error(), causeMost),
-			ParkedAt: now, First: now,
-			Results:  []consign.Result{{Source: r.settings.Source, ID: fmt.Sprintf("%s-%s/%d", r.name, at, n+1), Time: time.Unix(0, at.at).UTC(), Data: data}},
-			Attempts: []consign.Attempt{},
-		}
-		if err := consign.CheckResults(record.Results); err != nil {
-			return err
-		}
-		run, err := r.temporal.ExecuteActivity(ctx, client.StartActivityOptions{
-			ID:                       "park/" + record.ID,
-			TaskQueue:                consign.TaskQueue,
-			ScheduleToCloseTimeout:   time.Hour,
-			StartToCloseTimeout:      30 * time.Second,
-			ActivityIDConflictPolicy: enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING,
-			Summary:                  "dead letter of source " + r.name,
-		}, consign.ParkActivity, activities.ParkInput{Record: record})
-		if err != nil {
-			return err
-		}
-		if err := run.Get(ctx, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	return run.Get(ctx, nil)
 }
 
 // label is a short name of why a message could not be submitted.
