@@ -70,7 +70,7 @@ func (h *hosted) call(ctx context.Context, method string, args, reply any) error
 	case <-call.Done:
 		return call.Error
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 

@@ -97,7 +97,7 @@ func (b *bench) residentOf(ctx context.Context, h *hosted, t *tally) (*Resident,
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	case <-time.After(d):
 		return nil
 	}
