@@ -115,7 +115,8 @@ func (s *Submitter) start(c *consigned, entries []Entry) (FirstAttempts, error) 
 
 // promptly is how long at least the end of a workflow is waited for before it is asked about first attempts,
 // which costs another call and another workflow task: ten times what a workflow takes whose sinks are well. Under a
-// flood each takes longer, so the wait grows with what they took, up to as long as inline attempts may take.
+// flood each takes longer, so the wait grows with what they took, up to as long as inline attempts may take: a thousand
+// single results at once, on two cores that others use too, were over in 22 s, and in 37 s with a wait of 100 ms.
 const promptly, lessPromptly = 100 * time.Millisecond, 2 * time.Second
 
 // pace is what workflows take whose sinks are well. Those of a dead sink bring it down, as each of them holds
