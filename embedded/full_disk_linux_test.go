@@ -27,7 +27,7 @@ func TestServer_FullDisk_SaysSoAndGoesOnOnceThereIsRoom(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, syscall.MNT_DETACH)) })
 	dir := filepath.Join(disk, "data")
 	core, seen := observer.New(zap.WarnLevel)
-	server := start(t, embedded.Options{DataDir: dir, Headless: true, Logger: zap.New(core)})
+	server := start(t, embedded.Options{DataDir: dir, Headless: true, MinFree: embedded.NoMinFree, Logger: zap.New(core)})
 	c := dial(t, server)
 	const accepted = 20
 	begin(t, server.Address(), 0, accepted)
