@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -50,7 +51,7 @@ func TestNATS_WhileTemporalIsFull_NothingMoreIsReadUntilThereIsRoom(t *testing.T
 	said := func(text string) func() bool {
 		return func() bool { return seen.FilterMessage(text).Len() > 0 }
 	}
-	sources, err := nats.New(parsed, zap.New(core))
+	sources, err := nats.New(parsed, zap.New(core), prometheus.NewRegistry())
 	require.NoError(t, err)
 	reading, err := sources.Start(t.Context(), temporal)
 	require.NoError(t, err)

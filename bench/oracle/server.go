@@ -58,7 +58,7 @@ func work(ctx context.Context, p *plan, at addresses, name string) error {
 	if err != nil {
 		return err
 	}
-	sources, err := nats.New(settings, log)
+	sources, err := nats.New(settings, log, prometheus.NewRegistry())
 	if err != nil {
 		return err
 	}
