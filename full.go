@@ -43,7 +43,8 @@ func (f *fullness) wait(more int, reason error) {
 func (f *fullness) goOn() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.waits--; f.waits == 0 {
+	f.waits--
+	if f.waits == 0 {
 		f.reason = nil
 	}
 }

@@ -59,7 +59,13 @@ func packed(t *testing.T, payload *commonpb.Payload) *commonpb.Payload {
 	return &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte("binary/zstd")}, Data: encoder.EncodeAll(data, nil)}
 }
 
-func ask(t *testing.T, server *httptest.Server, method, path, body string, header ...string) (*http.Response, string) {
+// answer is the head of a response whose body has been read.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
+func ask(t *testing.T, server *httptest.Server, method, path, body string, header ...string) (answer, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))
 	require.NoError(t, err)
@@ -72,7 +78,7 @@ func ask(t *testing.T, server *httptest.Server, method, path, body string, heade
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return response, string(content)
+	return answer{StatusCode: response.StatusCode, Header: response.Header}, string(content)
 }
 
 func TestHandler_AskedAsTheCLIDoes_ExpandsWhatIsCompressed(t *testing.T) {

@@ -157,4 +157,4 @@ func (d *Disk) judge() error {
 	return nil
 }
 
-func inBytes(n int64) string { return humanize.Bytes(uint64(max(0, n))) } //nolint:gosec // not below zero
+func inBytes(n int64) string { return humanize.Bytes(uint64(max(0, n))) }

@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -33,12 +34,12 @@ func TestServer_AboveMaxDisk_TakesNoNewResults_GoesOnWithTheOthers_AndOpensAgain
 	core, seen := observer.New(zap.WarnLevel)
 	server := start(t, embedded.Options{DataDir: t.TempDir(), Headless: true, MaxDisk: smallDisk, Logger: zap.New(core)})
 	c, raw := dial(t, server), frontend(t, server)
-	require.Nil(t, server.Disk().Full)
+	require.NoError(t, server.Disk().Full)
 	require.NoError(t, deliver(t, raw, "open"))
 
 	fillers := fillDatabase(t, c, server)
 	refusal := deliver(t, raw, "new")
-	exhausted, ok := refusal.(*serviceerror.ResourceExhausted)
+	exhausted, ok := errors.AsType[*serviceerror.ResourceExhausted](refusal)
 	require.True(t, ok, "%T", refusal)
 	require.Equal(t, enums.RESOURCE_EXHAUSTED_CAUSE_PERSISTENCE_STORAGE_LIMIT, exhausted.Cause)
 	for _, part := range []string{"of the 32 MB that --max-disk allows", "below 29 MB", "--retention", "dead letters"} {

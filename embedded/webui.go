@@ -63,7 +63,7 @@ const codecPath = "/codec"
 
 // withCodec serves the codec beside the Web UI. A ServeMux would clean the paths of the Web UI, in which ids of
 // workflows stand.
-func withCodec(ui http.Handler) (http.Handler, error) {
+func withCodec(pages http.Handler) (http.Handler, error) {
 	decoding, err := codec.Handler(codec.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("set up the codec of the Web UI: %w", err)
@@ -73,7 +73,7 @@ func withCodec(ui http.Handler) (http.Handler, error) {
 			decoding.ServeHTTP(w, r)
 			return
 		}
-		ui.ServeHTTP(w, r)
+		pages.ServeHTTP(w, r)
 	}), nil
 }
 

@@ -85,7 +85,9 @@ func runCodec(cmd *cobra.Command, listen string, origins []string) error {
 	if server.Shutdown(ending) != nil {
 		_ = server.Close() // what is asked for is asked again
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the codec is no longer served: %w", err)
+	}
 	return nil
 }
 

@@ -103,7 +103,8 @@ func (r *reader) read(ctx context.Context, well func()) error {
 	defer stop()
 	ask := question{most: fetchMost, bytes: max(fetchBytes, 2*int(js.Conn().MaxPayload()))}
 	for ctx.Err() == nil {
-		if r.awaitRoom(ctx); ctx.Err() != nil {
+		r.awaitRoom(ctx)
+		if ctx.Err() != nil {
 			break
 		}
 		room := r.held.room(ctx)

@@ -22,7 +22,8 @@ func (r *run) tellWhenFull() (stop func()) {
 			case <-tick.C:
 			}
 			reason := r.client.Full()
-			if well++; reason != nil {
+			well++
+			if reason != nil {
 				well = 0
 			}
 			switch {
