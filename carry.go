@@ -90,7 +90,8 @@ func (s *Submitter) start(c *consigned, entries []Entry) (FirstAttempts, error) 
 		_, before := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
 		unsure = !before
 	}
-	run, err := s.client.execute(s.ctx, options, input)
+	run, again, err := s.client.execute(s.ctx, options, input)
+	unsure = unsure || again
 	taken, there := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
 	switch {
 	case err == nil:

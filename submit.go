@@ -65,36 +65,42 @@ func (c *Client) Submit(ctx context.Context, r Result, options ...SubmitOption) 
 		defer cancel()
 	}
 	digest := Digest(r.Data)
-	run, err := c.start(ctx, entry, digest)
+	run, unsure, err := c.start(ctx, entry, digest)
 	var taken *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
 	case err == nil:
 		return &Handle{client: c, id: r.ID, workflowID: run.GetID(), runID: run.GetRunID()}, nil
 	case errors.As(err, &taken):
-		return c.attach(ctx, entry, digest, taken.RunId)
+		handle, err := c.attach(ctx, entry, digest, taken.RunId)
+		if err != nil {
+			return nil, err
+		}
+		handle.duplicate = !unsure
+		return handle, nil
 	default:
 		return nil, submitError(r, err)
 	}
 }
 
 // start starts the workflow of one result.
-func (c *Client) start(ctx context.Context, entry Entry, digest string) (client.WorkflowRun, error) {
+func (c *Client) start(ctx context.Context, entry Entry, digest string) (run client.WorkflowRun, unsure bool, err error) {
 	input, err := encodeConsignment([]Entry{entry})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	return c.execute(ctx, startOptions(WorkflowID(entry.Source, entry.ID), []Entry{entry}, digest), input)
 }
 
-// execute starts a Deliver workflow, trying again while Temporal is away or full. A try that was lost on its
-// way back shows in the next one as already started, with the same digest.
-func (c *Client) execute(ctx context.Context, options client.StartWorkflowOptions, input converter.RawValue) (client.WorkflowRun, error) {
-	var run client.WorkflowRun
+// execute starts a Deliver workflow, trying again while Temporal is away or full. A try whose answer was lost shows in
+// the next one as already started, with the same digest: it is unsure then who has started it.
+func (c *Client) execute(ctx context.Context, options client.StartWorkflowOptions, input converter.RawValue) (run client.WorkflowRun, unsure bool, err error) {
+	tries := 0
 	var refusal error // the last one
-	err := untilThere(ctx, func() (err error) {
+	err = untilThere(ctx, func() (err error) {
 		calling, end := heeding(ctx)
 		defer end(nil)
 		err = c.meeting.start(ctx, func() (err error) {
+			tries++
 			run, err = c.temporal.ExecuteWorkflow(calling, options, DeliverWorkflow, input)
 			return err
 		})
@@ -114,13 +120,13 @@ func (c *Client) execute(ctx context.Context, options client.StartWorkflowOption
 		return now
 	})
 	if refusal == nil {
-		return run, err
+		return run, tries > 1, err
 	}
 	c.full.goOn()
 	if _, there := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); err != nil && ctx.Err() != nil && !there {
 		err = refusal // it says more than that the time is over
 	}
-	return run, err
+	return run, tries > 1, err
 }
 
 // startOptions are those of a Deliver workflow. The digest is that of a single result.
