@@ -95,14 +95,14 @@ func TestBackPressure_ASinkThatNeverAnswers_ReachesASourceThatNeverStops_AndAllG
 	var committed atomic.Int64
 	stream, err := s.client.NewSubmitter(consign.SubmitterOptions{MaxOpen: most, BatchMax: 16})
 	require.NoError(t, err)
-	source, stop := context.WithCancel(s.ctx)
+	flooding, stop := context.WithCancel(s.ctx)
 	defer stop()
 	var submitted atomic.Int64
 	ended := make(chan error, 1)
 	go func() { // a source that never stops
 		text := strings.Repeat("x", 8<<10)
 		for n := 0; ; n++ {
-			err := stream.Submit(source, consign.Submission{
+			err := stream.Submit(flooding, consign.Submission{
 				Result: consign.Result{Source: "flood", ID: fmt.Sprint(n), Data: fmt.Appendf(nil, `{"n":%d,"text":%q}`, n, text)},
 				Committed: func(receipt consign.Receipt, err error) {
 					if err == nil && receipt.Delivered() {
@@ -189,7 +189,7 @@ func TestBackPressure_ASinkThatNeverAnswers_IsToldOverHTTP_UntilItHeals(t *testi
 		require.NoError(t, server.Stop(ctx))
 		require.NoError(t, stream.Close(ctx))
 	})
-	post := func(n int) *http.Response {
+	post := func(n int) (status int, retryAfter string) {
 		request, err := http.NewRequestWithContext(s.ctx, http.MethodPost, server.URL()+"/v1/results",
 			strings.NewReader(fmt.Sprintf(`{"source":"flood","id":"%d","data":1}`, n)))
 		require.NoError(t, err)
@@ -197,16 +197,20 @@ func TestBackPressure_ASinkThatNeverAnswers_IsToldOverHTTP_UntilItHeals(t *testi
 		response, err := http.DefaultClient.Do(request)
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
-		return response
+		return response.StatusCode, response.Header.Get("Retry-After")
 	}
 	for n := range most {
-		require.Equal(t, http.StatusAccepted, post(n).StatusCode)
+		status, _ := post(n)
+		require.Equal(t, http.StatusAccepted, status)
 	}
-	refused := post(most)
-	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode)
-	require.NotEmpty(t, refused.Header.Get("Retry-After"))
+	status, retryAfter := post(most)
+	require.Equal(t, http.StatusTooManyRequests, status)
+	require.NotEmpty(t, retryAfter)
 	h.heal()
-	s.eventually(func() bool { return post(most).StatusCode == http.StatusAccepted }, "there is room")
+	s.eventually(func() bool {
+		status, _ := post(most)
+		return status == http.StatusAccepted
+	}, "there is room")
 	require.NoError(t, stream.Wait(s.ctx))
 	require.Equal(t, most+1, h.took())
 }

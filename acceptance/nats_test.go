@@ -120,7 +120,7 @@ func (s *stage) acked(b *broker, floor uint64) {
 // counted requires that so many messages of the source "edr" had an outcome, and that none is held any more.
 func (s *stage) counted(outcome string, want int) {
 	s.Helper()
-	value := func(metric string, label ...string) float64 {
+	value := func(metric string, label ...string) int {
 		families, err := s.worker.Registry().Gather()
 		require.NoError(s, err)
 		for _, family := range families {
@@ -130,13 +130,13 @@ func (s *stage) counted(outcome string, want int) {
 					values = append(values, pair.GetValue())
 				}
 				if family.GetName() == metric && slices.Equal(values, label) {
-					return one.GetCounter().GetValue() + one.GetGauge().GetValue()
+					return int(one.GetCounter().GetValue() + one.GetGauge().GetValue())
 				}
 			}
 		}
 		return -1
 	}
-	require.EqualValues(s, want, value("consign_nats_messages_total", outcome, "edr"), outcome)
+	require.Equal(s, want, value("consign_nats_messages_total", outcome, "edr"), outcome)
 	s.eventually(func() bool { return value("consign_nats_held", "edr") == 0 }, "no message is held")
 }
 
