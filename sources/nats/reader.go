@@ -23,7 +23,7 @@ const (
 	// fetchWait is how long the server may keep a question that it has no message for.
 	fetchWait = 10 * time.Second
 	// heartbeat is how often the server says meanwhile that it is there. Two that are missing end the question.
-	heartbeat = time.Second
+	heartbeat = 2 * time.Second
 	// consumerWait bounds each look at the consumer.
 	consumerWait = 10 * time.Second
 	// pause is the time from a failure to the next try.
