@@ -18,6 +18,7 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/embedded"
 	"github.com/consign-dev/consign/sources/http"
+	"github.com/consign-dev/consign/worker"
 )
 
 // Host is another process that this program runs itself as: server, worker, source of results, or several
@@ -113,6 +114,7 @@ func (h *Host) Open(plan Plan, opened *Opened) error {
 
 // work starts a worker, and takes results over HTTP if the configuration says so.
 func (h *Host) work(temporal client.Client, yaml string, opened *Opened) error {
+	worker.TuneGC() // as consign up and consign worker do
 	settings, err := configured(yaml, h.pipe)
 	if err != nil {
 		return err

@@ -86,6 +86,7 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	if m.address != "" {
 		log.Info("metrics", zap.String("url", "http://"+m.address+"/metrics"))
 	}
+	worker.TuneGC()
 	place := &workplace{log: log, config: c, metrics: m, sources: sources, drain: f.drain}
 	if place.source, err = listenHTTP(cmd.Context(), place); err != nil {
 		m.stop()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
+	"sync"
 	"syscall"
 )
 
@@ -84,54 +86,64 @@ func embedded(address netip.Addr) []netip.Addr {
 	b := address.As16()
 	last := netip.AddrFrom4([4]byte(b[12:16]))
 	switch {
-	case within(address, []string{"64:ff9b::/96", "::/96", "::ffff:0:0:0/96"}) && !address.IsLoopback() && !address.IsUnspecified():
+	case within(address, lastBytes()) && !address.IsLoopback() && !address.IsUnspecified():
 		return []netip.Addr{last}
-	case within(address, []string{"64:ff9b:1::/48"}): // prefixes of 96, 64, 56 and 48 bits; the byte 8 is left out
+	case within(address, local64()): // prefixes of 96, 64, 56 and 48 bits; the byte 8 is left out
 		return []netip.Addr{
 			last,
 			netip.AddrFrom4([4]byte(b[9:13])),
 			netip.AddrFrom4([4]byte{b[7], b[9], b[10], b[11]}),
 			netip.AddrFrom4([4]byte{b[6], b[7], b[9], b[10]}),
 		}
-	case within(address, []string{"2002::/16"}):
+	case within(address, sixToFour()):
 		return []netip.Addr{netip.AddrFrom4([4]byte(b[2:6]))}
-	case within(address, []string{"2001::/32"}):
+	case within(address, teredo()):
 		return []netip.Addr{netip.AddrFrom4([4]byte(b[4:8])), netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})}
 	}
 	return nil
 }
 
 // metadata are the addresses beside the link-local ones that hand out credentials to whoever asks.
-func metadata() []string {
-	return []string{
-		"fd00:ec2::/32",      // AWS: instance metadata ::254, EKS pod identity ::23
-		"fd20:ce::254/128",   // Google Cloud
-		"100.100.100.200/32", // Alibaba Cloud
-		"168.63.129.16/32",   // Azure
-		"192.0.0.192/32",     // Oracle Cloud
-		"fd00:42::42/128",    // Scaleway
-	}
-}
+var metadata = prefixes(
+	"fd00:ec2::/32",      // AWS: instance metadata ::254, EKS pod identity ::23
+	"fd20:ce::254/128",   // Google Cloud
+	"100.100.100.200/32", // Alibaba Cloud
+	"168.63.129.16/32",   // Azure
+	"192.0.0.192/32",     // Oracle Cloud
+	"fd00:42::42/128",    // Scaleway
+)
 
 // reserved are addresses off the Internet that netip has no name for.
-func reserved() []string {
-	return []string{
-		"0.0.0.0/8",                                                          // this network
-		"100.64.0.0/10",                                                      // carriers' NAT, also Tailscale and Kubernetes services
-		"192.0.0.0/24",                                                       // protocol assignments
-		"198.18.0.0/15",                                                      // benchmarks
-		"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", // examples
-		"240.0.0.0/4",    // unassigned, broadcast
-		"64:ff9b:1::/48", // NAT64 of one network
-		"fec0::/10",      // site-local
-	}
+var reserved = prefixes(
+	"0.0.0.0/8",                                                          // this network
+	"100.64.0.0/10",                                                      // carriers' NAT, also Tailscale and Kubernetes services
+	"192.0.0.0/24",                                                       // protocol assignments
+	"198.18.0.0/15",                                                      // benchmarks
+	"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", // examples
+	"240.0.0.0/4",    // unassigned, broadcast
+	"64:ff9b:1::/48", // NAT64 of one network
+	"fec0::/10",      // site-local
+)
+
+// Prefixes of IPv6 addresses that stand for IPv4 ones.
+var (
+	lastBytes = prefixes("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")
+	local64   = prefixes("64:ff9b:1::/48")
+	sixToFour = prefixes("2002::/16")
+	teredo    = prefixes("2001::/32")
+)
+
+// prefixes are parsed when they are first looked at, and once: a guard looks at each request's address.
+func prefixes(texts ...string) func() []netip.Prefix {
+	return sync.OnceValue(func() []netip.Prefix {
+		parsed := make([]netip.Prefix, len(texts))
+		for i, text := range texts {
+			parsed[i] = netip.MustParsePrefix(text)
+		}
+		return parsed
+	})
 }
 
-func within(address netip.Addr, prefixes []string) bool {
-	for _, prefix := range prefixes {
-		if netip.MustParsePrefix(prefix).Contains(address) {
-			return true
-		}
-	}
-	return false
+func within(address netip.Addr, prefixes []netip.Prefix) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(address) })
 }

@@ -28,6 +28,10 @@ type network struct {
 	transport *http.Transport
 }
 
+// idleConnections are how many are kept for a receiver: as many as are used at once where settings are at their
+// defaults, 16 attempts of 8 requests each, and twice that. Those beyond it would be dialed anew for each request.
+const idleConnections = 256
+
 // newNetwork returns a network. A nil resolver is the system's, and so is a nil security.
 func newNetwork(guard Guard, proxy proxySetting, security *tls.Config, resolver *net.Resolver) *network {
 	n := &network{guard: guard, resolver: resolver, proxy: proxy}
@@ -42,7 +46,7 @@ func newNetwork(guard Guard, proxy proxySetting, security *tls.Config, resolver 
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // else a receiver that went away silently keeps its connection
 		TLSClientConfig:        security,
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConnsPerHost:    64,
+		MaxIdleConnsPerHost:    idleConnections,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: maxAnswer,
 		DisableCompression:     true, // a small compressed answer could be an endless one
