@@ -124,7 +124,9 @@ func (h *Host) Flood(flood Flood, n *int) error {
 		in := submission(*n, done)
 		stored := in.Stored
 		in.Stored = func(where consign.Stored, err error) {
-			h.workflows.Store(where.WorkflowID, nil)
+			if flood.Results > 0 { // in a longer one the ids would be what grows
+				h.workflows.Store(where.WorkflowID, nil)
+			}
 			stored(where, err)
 		}
 		err = submitter.Submit(ctx, in)
