@@ -43,10 +43,10 @@
 //
 // Two more take long, and are measured only where -only names them:
 //
-//   - steady: for ten minutes (-steady) as many results as a Submitter takes, up to 256 to a workflow, to the file
-//     and the pipe, with server, Web UI, worker and the source in one process: rate, CPU, memory and the size of
+//   - steady: for ten minutes (-steady) as many results as a Submitter takes, up to 256 to a workflow, to the
+//     three sinks, with server, Web UI, worker and the source in one process: rate, CPU, memory and the size of
 //     the data directory in the first minute and in the last. The file takes about 1 KiB of disk a result, some
-//     ten GB on a fast machine. Linux alone.
+//     six GB on a fast machine. Linux alone.
 //   - growth: floor and single on a database that holds 1,000, 100,000 and 300,000 closed workflows (-growth), rounds
 //     of each in turn with a fresh database beside it. The engine makes the first deliveries. The rest are copies of
 //     those, written by SQL while the server is stopped, for the engine would take half an hour: the rows that

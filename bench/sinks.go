@@ -16,14 +16,9 @@ import (
 	"github.com/consign-dev/consign/worker"
 )
 
-// twoSinks is a configuration of the sinks that take a batch at once, all settings at their defaults.
-func twoSinks(archive string) string {
-	return fmt.Sprintf("sinks:\n  console:\n    stdout: {}\n  archive:\n    file: {path: %q}\n", archive)
-}
-
-// threeSinks is one of these and a webhook, which takes results one by one.
+// threeSinks is a configuration of a pipe, a file and a webhook, all settings at their defaults.
 func threeSinks(archive, webhook string) string {
-	return twoSinks(archive) + fmt.Sprintf("  alerts:\n    webhook: {url: %q}\n", webhook)
+	return fmt.Sprintf("sinks:\n  console:\n    stdout: {}\n  archive:\n    file: {path: %q}\n  alerts:\n    webhook: {url: %q}\n", archive, webhook)
 }
 
 // configured reads a configuration. What its stdout sink, console, prints goes to the pipe, since standard

@@ -14,7 +14,6 @@ import (
 type tally struct {
 	bench     *bench
 	archive   string
-	noPosts   bool // there is no webhook
 	submitted atomic.Int64
 }
 
@@ -39,11 +38,7 @@ func (t *tally) check(ctx context.Context, deliver func() error) error {
 	if archived-stood < submitted {
 		return fmt.Errorf("of %d results the file holds %d", submitted, archived-stood)
 	}
-	more := counts{Posts: submitted, Lines: submitted}
-	if t.noPosts {
-		more.Posts = 0
-	}
-	return t.bench.receiver.await(ctx, before, more, receiverPatience)
+	return t.bench.receiver.await(ctx, before, counts{Posts: submitted, Lines: submitted}, receiverPatience)
 }
 
 // linesOf counts the lines of a file; a file that is not there has none.
