@@ -469,7 +469,7 @@ func TestRateLimit_OfASinkNamedAsTheAcksAre_CollidesWithNothing_AndIsKnownToAWor
 
 func TestPriority_LiveResult_OvertakesReplays(t *testing.T) {
 	t.Parallel()
-	s := perform(t, "sinks:\n  one: {script: {}, concurrency: 1, retry: {max: 0}, circuit: {failures: -1}}\n")
+	s := perform(t, "sinks:\n  one: {script: {}, concurrency: 1, retry: {max: 0}, circuit: {failures: -1}, timeout: 10m}\n") // the first waits for all others
 	s.sinks["one"].answers(never)
 	const replays = 30
 	var letters []string
