@@ -159,7 +159,7 @@ func TestReceiver_CountsWhatItHasTaken(t *testing.T) {
 	url := make([]byte, 64)
 	n, err := read.Read(url)
 	require.NoError(t, err)
-	r := &receiver{url: strings.TrimSpace(string(url[:n]))}
+	r := &receiver{&child{url: strings.TrimSpace(string(url[:n]))}}
 
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/take", strings.NewReader("{}"))
 	require.NoError(t, err)

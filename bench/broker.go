@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -60,41 +56,12 @@ func serveBroker(ctx context.Context, in io.Reader, out io.Writer, dir string) e
 }
 
 // broker is that process as seen from here.
-type broker struct {
-	url     string
-	input   io.Closer
-	command *exec.Cmd
-}
+type broker struct{ *child }
 
-// startBroker runs this program once more, as a NATS server.
 func startBroker(ctx context.Context, dir string) (*broker, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("starting the NATS server: %w", err)
-	}
-	command := exec.CommandContext(context.WithoutCancel(ctx), self, brokerFlag, dir)
-	command.Stderr = os.Stderr
-	input, err := command.StdinPipe()
-	if err != nil {
-		return nil, fmt.Errorf("starting the NATS server: %w", err)
-	}
-	out, err := command.StdoutPipe()
-	if err == nil {
-		err = command.Start()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("starting the NATS server: %w", err)
-	}
-	b := &broker{input: input, command: command}
-	url, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the NATS server did not come up: %w", err), b.stop())
-	}
-	b.url = strings.TrimSpace(url)
-	return b, nil
+	c, err := startChild(ctx, "the NATS server", brokerFlag, dir)
+	return &broker{c}, err
 }
-
-func (b *broker) stop() error { return errors.Join(b.input.Close(), b.command.Wait()) }
 
 // messages is how many the stream holds.
 func (b *broker) messages(ctx context.Context) (int64, error) {

@@ -77,3 +77,52 @@ func ignoreClosed(err error) error {
 	}
 	return err
 }
+
+// receiver is that process as seen from here.
+type receiver struct{ *child }
+
+func startReceiver(ctx context.Context) (*receiver, error) {
+	c, err := startChild(ctx, "the receiver", receiverFlag)
+	return &receiver{c}, err
+}
+
+func (r *receiver) counts(ctx context.Context) (counts, error) {
+	var taken counts
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/counts", http.NoBody)
+	if err != nil {
+		return taken, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return taken, fmt.Errorf("asking the receiver: %w", err)
+	}
+	defer response.Body.Close()
+	err = json.NewDecoder(response.Body).Decode(&taken)
+	return taken, err
+}
+
+// receiverPatience is how long what the sinks have taken may be on its way: a pipe holds what was written to it.
+const receiverPatience = 10 * time.Second
+
+// await returns once the receiver has taken this much more than before; an error when it has not within limit.
+func (r *receiver) await(ctx context.Context, before, more counts, limit time.Duration) error {
+	const pause = 20 * time.Millisecond
+	for deadline := time.Now().Add(limit); ; {
+		taken, err := r.counts(ctx)
+		if err != nil {
+			return err
+		}
+		posts, lines := taken.Posts-before.Posts, taken.Lines-before.Lines
+		if posts >= more.Posts && lines >= more.Lines {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("of %d results the webhook's receiver holds %d, and of %d the pipe's reader %d", more.Posts, posts, more.Lines, lines)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}

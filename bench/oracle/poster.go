@@ -12,8 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/consign-dev/consign"
 )
 
@@ -39,34 +37,13 @@ func post(ctx context.Context, p *plan, at addresses) error {
 		return err
 	}
 	s := &poster{plan: p, at: at, ledger: ledger, client: &http.Client{Timeout: postTimeout}}
-	next := make(chan unit)
 	sayReady()
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(next)
-		for units := range p.asReleased(ctx, p.rest(before)) {
-			for _, u := range units {
-				select {
-				case next <- u:
-				case <-ctx.Done():
-					return nil
-				}
-			}
+	err = p.eachReleased(ctx, p.rest(before), postingAtOnce, func(ctx context.Context, u unit) error {
+		if err := s.post(ctx, u); err != nil {
+			return fmt.Errorf("posting %s and the %d after it: %w", resultID(u.first), u.count-1, err)
 		}
-		<-ctx.Done() // which the conductor says
 		return nil
 	})
-	for range postingAtOnce {
-		group.Go(func() error {
-			for u := range next {
-				if err := s.post(ctx, u); err != nil && ctx.Err() == nil {
-					return fmt.Errorf("posting %s and the %d after it: %w", resultID(u.first), u.count-1, err)
-				}
-			}
-			return nil
-		})
-	}
-	err = group.Wait()
 	return errors.Join(err, ledger.close())
 }
 

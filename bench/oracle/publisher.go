@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -26,34 +24,13 @@ func publish(ctx context.Context, p *plan, at addresses) error {
 		return err
 	}
 	defer conn.Close()
-	next := make(chan unit)
 	sayReady()
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(next)
-		for units := range p.asReleased(ctx, p.rest(before)) {
-			for _, u := range units {
-				select {
-				case next <- u:
-				case <-ctx.Done():
-					return nil
-				}
-			}
+	err = p.eachReleased(ctx, p.rest(before), publishingAtOnce, func(ctx context.Context, u unit) error {
+		if err := publishOne(ctx, js, ledger, u); err != nil {
+			return fmt.Errorf("publishing %s: %w", resultID(u.first), err)
 		}
-		<-ctx.Done() // which the conductor says
 		return nil
 	})
-	for range publishingAtOnce {
-		group.Go(func() error {
-			for u := range next {
-				if err := publishOne(ctx, js, ledger, u); err != nil && ctx.Err() == nil {
-					return fmt.Errorf("publishing %s: %w", resultID(u.first), err)
-				}
-			}
-			return nil
-		})
-	}
-	err = group.Wait()
 	return errors.Join(err, ledger.close())
 }
 

@@ -152,12 +152,5 @@ func (s *streamer) keep(lines []line) error {
 }
 
 func (s *streamer) ack(w http.ResponseWriter, request *http.Request) {
-	l, err := s.plan.readAck(request)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	if err := s.ledger.write(l); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-	}
+	s.plan.takeAck(w, request, s.ledger)
 }

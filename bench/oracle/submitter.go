@@ -182,26 +182,35 @@ func (s *submitter) start(ctx context.Context, u unit) error {
 
 // ack writes an ack down.
 func (s *submitter) ack(w http.ResponseWriter, request *http.Request) {
-	l, err := s.plan.readAck(request)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	if err := s.ledger.write(l); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+	n, taken := s.plan.takeAck(w, request, s.ledger)
+	if !taken {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.units[l.N]
-	if o == nil || s.acked[l.N] {
+	o := s.units[n]
+	if o == nil || s.acked[n] {
 		return
 	}
-	s.acked[l.N] = true
+	s.acked[n] = true
 	o.left--
 	if o.left == 0 && o.held {
 		<-s.window
 	}
+}
+
+// takeAck writes an ack down before it is answered, and tells of which result it is.
+func (p *plan) takeAck(w http.ResponseWriter, request *http.Request, to *ledger) (n int, taken bool) {
+	l, err := p.readAck(request)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return 0, false
+	}
+	if err := to.write(l); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return 0, false
+	}
+	return l.N, true
 }
 
 // readAck reads an ack that was posted.

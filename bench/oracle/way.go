@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/consign-dev/consign"
 )
@@ -134,4 +135,36 @@ func (p *plan) asReleased(ctx context.Context, todo []unit) iter.Seq[[]unit] {
 			}
 		}
 	}
+}
+
+// eachReleased does something with each unit once it is released, with so many at once. It returns when one
+// fails, or when ctx is over, which the conductor says.
+func (p *plan) eachReleased(ctx context.Context, todo []unit, atOnce int, do func(context.Context, unit) error) error {
+	next := make(chan unit)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(next)
+		for units := range p.asReleased(ctx, todo) {
+			for _, u := range units {
+				select {
+				case next <- u:
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		}
+		<-ctx.Done()
+		return nil
+	})
+	for range atOnce {
+		group.Go(func() error {
+			for u := range next {
+				if err := do(ctx, u); err != nil && ctx.Err() == nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
