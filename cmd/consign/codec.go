@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/net/netutil"
 
-	"github.com/consign-dev/consign/cmd/internal/exit"
 	"github.com/consign-dev/consign/codec"
 )
 
@@ -28,7 +25,7 @@ const (
 
 func codecCommand() *cobra.Command {
 	var (
-		listen  string
+		address string
 		origins []string
 	)
 	cmd := &cobra.Command{
@@ -45,18 +42,18 @@ It speaks plain HTTP; a Web UI over HTTPS needs a proxy with TLS in front of it,
   temporal workflow show -w ID --codec-endpoint http://127.0.0.1:8089
   temporal workflow show -w ID --codec-endpoint http://127.0.0.1:8233/codec    # with consign up`,
 		Args: arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runCodec(cmd, listen, origins) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runCodec(cmd, address, origins) },
 	}
-	cmd.Flags().StringVar(&listen, "listen", codecListen, "host:port to serve it on; a port alone is on 127.0.0.1. On loopback it answers to its names and to the hosts of --origin only")
+	cmd.Flags().StringVar(&address, "listen", codecListen, "host:port to serve it on; a port alone is on 127.0.0.1. On loopback it answers to its names and to the hosts of --origin only")
 	cmd.Flags().StringArrayVar(&origins, "origin", nil, "origin of a Web UI whose pages may ask, such as https://temporal.example.com; may be repeated")
 	return cmd
 }
 
-func runCodec(cmd *cobra.Command, listen string, origins []string) error {
+func runCodec(cmd *cobra.Command, address string, origins []string) error {
 	ctx := cmd.Context()
-	listener, err := listenCodec(ctx, listen)
+	listener, err := listen(ctx, address, "the codec", "--listen")
 	if err != nil {
-		return exit.With(exit.Usage, err)
+		return err
 	}
 	local, _ := listener.Addr().(*net.TCPAddr)
 	handler, err := codec.Handler(codec.Options{Origins: origins, Guarded: local != nil && local.IP.IsLoopback()})
@@ -89,18 +86,4 @@ func runCodec(cmd *cobra.Command, listen string, origins []string) error {
 		return fmt.Errorf("the codec is no longer served: %w", err)
 	}
 	return nil
-}
-
-func listenCodec(ctx context.Context, address string) (net.Listener, error) {
-	if _, err := strconv.ParseUint(address, 10, 16); err == nil {
-		address = net.JoinHostPort("127.0.0.1", address)
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("address %s for the codec is in use by another program: stop that one, or choose another with --listen", address)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s for the codec: %w: give --listen as host:port or as a port", address, err)
-	}
-	return listener, nil
 }

@@ -2,20 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
-
-	"github.com/consign-dev/consign/cmd/internal/exit"
 )
 
 func addMetrics(cmd *cobra.Command, address *string) {
@@ -38,15 +32,9 @@ func serveMetrics(ctx context.Context, address string) (*metrics, error) {
 		close(m.stopped)
 		return m, nil
 	}
-	if _, err := strconv.ParseUint(address, 10, 16); err == nil {
-		address = net.JoinHostPort("127.0.0.1", address)
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, exit.With(exit.Usage, fmt.Errorf("address %s for metrics is in use by another program: stop that one, or choose another with --metrics", address))
-	}
+	listener, err := listen(ctx, address, "metrics", "--metrics")
 	if err != nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("listen on %s for metrics: %w: give --metrics as host:port or as a port", address, err))
+		return nil, err
 	}
 	m.address = listener.Addr().String()
 	m.server = &http.Server{Handler: m.routes(), ReadHeaderTimeout: 10 * time.Second}
