@@ -19,12 +19,7 @@ import (
 
 func TestServer_FullDisk_SaysSoAndGoesOnOnceThereIsRoom(t *testing.T) {
 	t.Parallel()
-	disk := t.TempDir()
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=16m"); err != nil {
-		t.Skipf("a small disk cannot be mounted here: %v", err)
-	}
-	// Temporal's pool of connections keeps the file open, so the disk goes away only with this process.
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, syscall.MNT_DETACH)) })
+	disk := ownDisk(t, "16m")
 	dir := filepath.Join(disk, "data")
 	core, seen := observer.New(zap.WarnLevel)
 	server := start(t, embedded.Options{DataDir: dir, Headless: true, MinFree: embedded.NoMinFree, Logger: zap.New(core)})
@@ -71,6 +66,18 @@ func TestServer_FullDisk_SaysSoAndGoesOnOnceThereIsRoom(t *testing.T) {
 	requireBegun(t, dial(t, start(t, embedded.Options{DataDir: dir, Headless: true})), accepted+1)
 	start(t, embedded.Options{DataDir: filepath.Join(disk, "new"), Headless: true})
 	require.NoFileExists(t, filepath.Join(disk, "b.db"))
+}
+
+// ownDisk is a directory on a disk of its own, of that size; without the right to mount one the test is skipped.
+func ownDisk(t *testing.T, size string) string {
+	t.Helper()
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("a small disk cannot be mounted here: %v", err)
+	}
+	// Temporal's pool of connections keeps the file open, so the disk goes away only with this process.
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, syscall.MNT_DETACH)) })
+	return disk
 }
 
 // fill leaves not one byte of a disk free.

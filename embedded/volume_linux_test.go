@@ -3,7 +3,6 @@ package embedded_test
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,12 +13,7 @@ import (
 
 func TestServer_VolumeAlmostFull_TakesNoNewResultsUntilThereIsRoom(t *testing.T) {
 	t.Parallel()
-	disk := t.TempDir()
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=100m"); err != nil {
-		t.Skipf("a small disk cannot be mounted here: %v", err)
-	}
-	// Temporal's pool of connections keeps the file open, so the disk goes away only with this process.
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, syscall.MNT_DETACH)) })
+	disk := ownDisk(t, "100m")
 	server := start(t, embedded.Options{DataDir: filepath.Join(disk, "usual"), Headless: true})
 	careless := start(t, embedded.Options{DataDir: filepath.Join(disk, "careless"), Headless: true, MinFree: embedded.NoMinFree})
 	require.Equal(t, int64(100<<20/20), server.Disk().MinFree, "a twentieth of a small volume")
