@@ -31,11 +31,17 @@ func (c *Client) Full() error {
 // Full is that of the submitter's client.
 func (s *Submitter) Full() error { return s.client.Full() }
 
-// wait notes that one more submission waits, for a reason.
-func (f *fullness) wait(more int, reason error) {
+// wait notes that one more submission waits.
+func (f *fullness) wait() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.waits += more
+	f.waits++
+}
+
+// because notes why those wait that do.
+func (f *fullness) because(reason error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.reason = fmt.Errorf("%w: %w", ErrFull, reason)
 }
 

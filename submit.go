@@ -112,10 +112,9 @@ func (c *Client) execute(ctx context.Context, options client.StartWorkflowOption
 			return err
 		}
 		if refusal == nil {
-			c.full.wait(1, now)
-		} else {
-			c.full.wait(0, now)
+			c.full.wait()
 		}
+		c.full.because(now)
 		refusal = now
 		return now
 	})

@@ -133,10 +133,9 @@ func (r *reader) awaitRoom(ctx context.Context) {
 	}
 	r.log.Warn("reads nothing more until there is room", zap.Error(reason))
 	for r.submitter.Full() != nil {
-		select {
-		case <-ctx.Done():
+		rest(ctx, pause)
+		if ctx.Err() != nil {
 			return
-		case <-time.After(pause):
 		}
 	}
 	r.log.Info("reads again")

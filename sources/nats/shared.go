@@ -11,19 +11,17 @@ import (
 // CheckShared refuses two sources that read by one consumer: each would set it to its own filter, and the messages
 // of the other would wait for ever.
 func CheckShared(c *config.Config) error {
-	before := map[string]*Settings{}
-	for _, one := range c.Sources {
+	for i, one := range c.Sources {
 		settings, ok := one.Settings.(*Settings)
 		if !ok {
 			continue // of another kind
 		}
-		for _, other := range c.Sources {
-			if there := before[other.Name]; there != nil && settings.shares(there) {
+		for _, other := range c.Sources[:i] {
+			if there, ok := other.Settings.(*Settings); ok && settings.shares(there) {
 				return fmt.Errorf("sources.%s.nats.durable: source %s reads stream %s by the consumer %s too: name another durable",
 					one.Name, other.Name, settings.Stream, settings.Durable)
 			}
 		}
-		before[one.Name] = settings
 	}
 	return nil
 }

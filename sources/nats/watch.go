@@ -16,7 +16,7 @@ const watchPace = 15 * time.Second
 // watch looks at the consumer from time to time: how much waits, and whether somebody has changed it.
 func (r *reader) watch(ctx context.Context, consumer jetstream.Consumer) {
 	said := ""
-	for {
+	for ctx.Err() == nil {
 		looking, cancel := context.WithTimeout(ctx, consumerWait)
 		info, err := consumer.Info(looking)
 		cancel()
@@ -25,11 +25,7 @@ func (r *reader) watch(ctx context.Context, consumer jetstream.Consumer) {
 			r.metrics.unacked.WithLabelValues(r.name).Set(float64(info.NumAckPending))
 			said = r.compare(info, said)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(watchPace):
-		}
+		rest(ctx, watchPace)
 	}
 }
 
