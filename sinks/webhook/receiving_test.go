@@ -62,7 +62,6 @@ func TestReceiving_EachProgramOfTheDocumentation_TellsTrueRequestsFromOthers(t *
 			t.Parallel()
 			command := program(t, language, filepath.Join(t.TempDir(), one.file), block(t, string(page), language), one.call)
 			judge := func(secret string, header http.Header, body string) bool {
-				//nolint:gosec // the programs of our documentation
 				run := exec.CommandContext(t.Context(), command[0], append(command[1:], secret, header.Get("webhook-id"), header.Get("webhook-timestamp"), header.Get("webhook-signature"))...)
 				run.Stdin = strings.NewReader(body)
 				out, err := run.CombinedOutput()
@@ -88,7 +87,7 @@ func TestReceiving_EachProgramOfTheDocumentation_TellsTrueRequestsFromOthers(t *
 }
 
 // sign is the header that a sink with these secrets gives a request.
-func sign(t *testing.T, at time.Time, body string, secret string, more ...string) http.Header {
+func sign(t *testing.T, at time.Time, body, secret string, more ...string) http.Header {
 	t.Helper()
 	rest := make([]config.Secret, len(more))
 	for i, one := range more {
