@@ -47,6 +47,9 @@ const (
 	ParkActivity    = "park"
 	AckActivity     = "ack"
 	WaitingActivity = "waiting"
+	// StandingActivity and TailActivity are answered by each worker for itself, on its [WorkerQueue].
+	StandingActivity = "standing"
+	TailActivity     = "tail"
 )
 
 // Search attributes, all of type Keyword. Source and type are set when a Deliver workflow starts;
@@ -75,3 +78,7 @@ const (
 
 // SinkQueue is the task queue of a sink's queued attempts.
 func SinkQueue(sink string) string { return TaskQueue + "." + sink }
+
+// WorkerQueue is the task queue that one worker alone polls, to tell of itself. Its identity is that of its
+// pollers on [TaskQueue], and begins with the host and the process: HOST/PID/XXXX.
+func WorkerQueue(identity string) string { return TaskQueue + ".worker/" + identity }

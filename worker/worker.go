@@ -19,6 +19,7 @@ import (
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/webhook"
+	"github.com/consign-dev/consign/status"
 	"github.com/consign-dev/consign/workflows"
 )
 
@@ -45,6 +46,11 @@ type Options struct {
 	// Drain is how long Stop lets attempts under way finish. What is not over by then is left to
 	// Temporal, which has it tried again. Default [DefaultDrain].
 	Drain time.Duration
+	// Release of the program, as others are told. Default: none.
+	Release string
+	// Tell adds to what this worker tells of itself what only the program around it knows: its sources, and the
+	// disk of a server in the same process. Default: nothing.
+	Tell func(*status.Standing)
 	// Registry for metrics. Default: a new one.
 	Registry *prometheus.Registry
 	// Log. Default: it says nothing.
@@ -53,12 +59,15 @@ type Options struct {
 
 // Worker is a running worker.
 type Worker struct {
-	options Options
-	gates   map[string]*activities.Gate
-	acks    *webhook.Sender
-	workers []sdk.Worker
-	holds   *holds
-	log     *zap.Logger
+	options  Options
+	identity string
+	since    time.Time
+	metrics  *activities.Metrics
+	gates    map[string]*activities.Gate
+	acks     *webhook.Sender
+	workers  []sdk.Worker
+	holds    *holds
+	log      *zap.Logger
 }
 
 // Start opens the sinks and begins to work. The error names every sink that could not be opened, or
@@ -66,9 +75,9 @@ type Worker struct {
 func Start(ctx context.Context, o Options) (*Worker, error) {
 	o.setDefaults()
 	sdk.SetStickyWorkflowCacheSize(stickyCache)
-	w := &Worker{options: o, gates: map[string]*activities.Gate{}, log: o.Log}
-	metrics := activities.NewMetrics(o.Registry)
-	if err := w.open(ctx, metrics); err != nil {
+	w := &Worker{options: o, identity: newIdentity(), since: time.Now(), gates: map[string]*activities.Gate{}, log: o.Log}
+	w.metrics = activities.NewMetrics(o.Registry)
+	if err := w.open(ctx, w.metrics); err != nil {
 		return nil, errors.Join(err, w.close(ctx))
 	}
 	if err := consign.CheckSetup(ctx, o.Temporal, o.Namespace); err != nil {
@@ -76,9 +85,9 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	}
 	o.Registry.MustRegister(newBacklog(o.Temporal, o.Namespace, o.Config.Sinks))
 	acts := &activities.Activities{
-		Config: o.Config, Gates: w.gates, Temporal: o.Temporal, Acks: w.acks, NATS: o.NATS, Metrics: metrics, Log: o.Log,
+		Config: o.Config, Gates: w.gates, Temporal: o.Temporal, Acks: w.acks, NATS: o.NATS, Metrics: w.metrics, Log: o.Log,
 	}
-	w.workers = append(w.workers, w.main(acts))
+	w.workers = append(w.workers, w.main(acts), w.own())
 	for _, sink := range o.Config.Sinks {
 		if sink.External {
 			o.Log.Info("attempts at this sink wait for a worker of its own", zap.String("sink", sink.Name), zap.String("queue", consign.SinkQueue(sink.Name)))
@@ -163,6 +172,7 @@ func (w *Worker) open(ctx context.Context, metrics *activities.Metrics) error {
 // main works on workflows and on every activity but the queued attempts.
 func (w *Worker) main(acts *activities.Activities) sdk.Worker {
 	worker := sdk.New(w.options.Temporal, consign.TaskQueue, sdk.Options{
+		Identity: w.identity,
 		// 64 results in flight are worked on at once by eager starts; pollers serve the rest.
 		MaxConcurrentWorkflowTaskPollers: 8,
 		MaxConcurrentActivityTaskPollers: 4,
@@ -191,6 +201,7 @@ func (w *Worker) sink(acts *activities.Activities, name string) (sdk.Worker, err
 		return nil, fmt.Errorf("sink %s: %w", name, err)
 	}
 	worker := sdk.New(w.options.Temporal, consign.SinkQueue(name), sdk.Options{
+		Identity:                         w.identity,
 		Tuner:                            tuner,
 		MaxConcurrentActivityTaskPollers: min(4, gate.Settings().Concurrency),
 		DisableWorkflowWorker:            true,

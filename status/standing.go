@@ -1,0 +1,130 @@
+package status
+
+import (
+	"time"
+
+	"github.com/consign-dev/consign"
+)
+
+// Standing is what a worker tells of itself: the answer of the activity "standing", which takes no argument.
+type Standing struct {
+	// Identity of the worker, HOST/PID/XXXX, by which Temporal knows it too.
+	Identity string `json:"identity"`
+	// Release of Consign that it runs.
+	Release string `json:"release,omitempty"`
+	// Since is when it started, and At when it answered, both by its own clock.
+	Since time.Time `json:"since"`
+	At    time.Time `json:"at"`
+	// Ahead is how far its clock is ahead of Temporal's, as far as this answer shows it.
+	Ahead consign.Milliseconds `json:"ahead_ms,omitempty"`
+	// Config is its configuration.
+	Config Config `json:"config"`
+	// Results counts what it has routed since it started, and Unmatched those that no sink wanted.
+	Results   int64 `json:"results"`
+	Unmatched int64 `json:"unmatched,omitempty"`
+	// Rate is how many results a second it has routed of late: over the last minute.
+	Rate float64 `json:"rate"`
+	// Sinks in the order of the configuration.
+	Sinks []WorkerSink `json:"sinks"`
+	// Sources that it reads, or that it takes results over.
+	Sources []Source `json:"sources,omitempty"`
+	// Disk is there when the Temporal is embedded in the worker's process.
+	Disk *Disk `json:"disk,omitempty"`
+}
+
+// Config tells one configuration from another. It holds nothing of what is secret.
+type Config struct {
+	// Path of the file; empty for the configuration that Consign brings along.
+	Path string `json:"path,omitempty"`
+	// Digest of the configuration with its secrets hidden, in 12 hexadecimal digits.
+	Digest string `json:"digest"`
+}
+
+// Circuits of a sink in a worker.
+const (
+	CircuitClosed   = "closed"
+	CircuitHalfOpen = "half-open"
+	CircuitOpen     = "open"
+)
+
+// WorkerSink is a sink as one worker sees it.
+type WorkerSink struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+	// Aliases are earlier names, under which something may wait.
+	Aliases []string `json:"aliases,omitempty"`
+	// External sinks are served by a worker of another kind.
+	External bool `json:"external,omitempty"`
+	// Paused as the worker has read it last, from Temporal.
+	Paused bool `json:"paused,omitempty"`
+	// Circuit is closed, half-open or open, and Reopens when an open one lets the next attempt through.
+	Circuit string    `json:"circuit"`
+	Reopens time.Time `json:"reopens,omitzero"`
+	// LeftAloneUntil is how long the sink has asked to be left alone for.
+	LeftAloneUntil time.Time `json:"left_alone_until,omitzero"`
+	// InFlight counts attempts under way.
+	InFlight int `json:"in_flight"`
+	// Delivered and Failed count results handed over since the worker started, by what the sink said.
+	Delivered int64 `json:"delivered"`
+	Failed    int64 `json:"failed"`
+	// Rate is how many results a second were delivered over the last minute, and Failing how many were not.
+	Rate    float64 `json:"rate"`
+	Failing float64 `json:"failing,omitempty"`
+	// P95 is the 95th percentile of how long the last attempts took; 0: there were none.
+	P95 consign.Milliseconds `json:"p95_ms,omitempty"`
+	// LastError is what the sink failed with last.
+	LastError *Failure `json:"last_error,omitempty"`
+}
+
+// Failure is what a sink failed with.
+type Failure struct {
+	At time.Time `json:"at"`
+	// Label is a short name of the failure, and Cause its text, without secrets.
+	Label string `json:"label"`
+	Cause string `json:"cause"`
+}
+
+// States of a source.
+const (
+	SourceReading = "reading"
+	// SourceStalled: it cannot be read, and is tried again and again.
+	SourceStalled = "stalled"
+	// SourceFull: as much as may be open is, so no more is read.
+	SourceFull = "full"
+)
+
+// Source is where a worker has results from.
+type Source struct {
+	Name string `json:"name"`
+	// Kind is "http" or "nats".
+	Kind string `json:"kind"`
+	// State is reading, stalled or full.
+	State string `json:"state"`
+	// Address that it listens on, or the stream that it reads.
+	Address string `json:"address,omitempty"`
+	// Rate is how many results a second came over the last minute.
+	Rate float64 `json:"rate"`
+	// Taken counts results since the worker started.
+	Taken int64 `json:"taken"`
+	// Open counts what is taken and not yet acked, of which Limit may be; 0: no limit.
+	Open  int64 `json:"open"`
+	Limit int64 `json:"limit,omitempty"`
+	// Waiting counts what the upstream holds for this source, where that is known.
+	Waiting int64 `json:"waiting,omitempty"`
+	// LastError is why it is stalled.
+	LastError *Failure `json:"last_error,omitempty"`
+}
+
+// Disk is what an embedded Temporal takes of its disk, in bytes.
+type Disk struct {
+	// Dir is the data directory.
+	Dir string `json:"dir"`
+	// Used by the database, of which Limit may be; 0: no limit.
+	Used  int64 `json:"used"`
+	Limit int64 `json:"limit,omitempty"`
+	// Room is how much more the disk has, of which MinFree is left free.
+	Room    int64 `json:"room"`
+	MinFree int64 `json:"min_free,omitempty"`
+	// Full says why no new results are taken; empty while they are.
+	Full string `json:"full,omitempty"`
+}
