@@ -31,5 +31,8 @@ type Activities struct {
 	// Log may not be nil.
 	Log *zap.Logger
 
+	// Routed and Unmatched count results: all, and those that no sink wanted.
+	Routed, Unmatched Recent
+
 	clockWarned atomic.Bool
 }

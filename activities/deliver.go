@@ -169,6 +169,7 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 	a.pauseGone(ctx, gate, errs)
 	outcome, asked := outcomeOf(errs, a.Config.Redact)
 	a.Metrics.attempt(gate.Name(), len(in.Batch), outcome.Failures)
+	gate.history.note(in.Batch, outcome.Failures)
 	if len(outcome.Failures) > 0 {
 		last := outcome.Failures[len(outcome.Failures)-1]
 		outcome.Attempts = []consign.Attempt{{

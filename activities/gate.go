@@ -25,7 +25,8 @@ type Gate struct {
 	metrics  *Metrics
 	paused   atomic.Bool // for every worker, as Temporal keeps it
 
-	legs legs
+	legs    legs
+	history history
 
 	mu      sync.Mutex
 	until   time.Time     // the sink asked to be left alone until then

@@ -38,6 +38,9 @@ type Failed struct {
 // LastAttempts is what is kept of a log of attempts: the last 100.
 func LastAttempts(log []consign.Attempt) []consign.Attempt { return log[max(len(log)-100, 0):] }
 
+// labelBrokenOff is that of an inline attempt whose limit has passed.
+const labelBrokenOff = "broken off"
+
 // maxCause is the most that is kept of a failure's text, in bytes.
 const maxCause = 1 << 10
 
@@ -52,7 +55,7 @@ func outcomeOf(errs []error, redact func(string) string) (outcome Outcome, asked
 		free := errors.Is(err, errBrokenOff)
 		charged = charged || !free && !failure.Permanent
 		if free {
-			failure.Label = "broken off"
+			failure.Label = labelBrokenOff
 		}
 		asked = max(asked, failure.After)
 		outcome.Failures = append(outcome.Failures, Failed{Index: i, Permanent: failure.Permanent, Label: failure.Label, Cause: Clip(redact(failure.Message), maxCause)})

@@ -20,6 +20,8 @@ const (
 type pace struct {
 	mu     sync.Mutex
 	recent [paceWindow]bool // whether each of the last attempts was slow
+	took   [paceWindow]time.Duration
+	count  int // of attempts, of which the last are kept
 	next   int
 	slows  int
 	inline map[*time.Time]struct{} // by when the inline attempts under way will have been slow
@@ -52,7 +54,8 @@ func (p *pace) record(took time.Duration, parts int) {
 	if slow {
 		p.slows++
 	}
-	p.recent[p.next] = slow
+	p.recent[p.next], p.took[p.next] = slow, took
+	p.count++
 	p.next = (p.next + 1) % paceWindow
 }
 

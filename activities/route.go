@@ -68,8 +68,10 @@ func (a *Activities) Route(ctx context.Context, in RouteInput) (Route, error) {
 	if len(route.Unrouted) > 0 {
 		route.Unmatched = a.Config.Unmatched
 		a.Metrics.unmatched.Add(float64(len(route.Unrouted)))
+		a.Unmatched.Add(len(route.Unrouted))
 	}
 	a.Metrics.results.Add(float64(len(in.Results)))
+	a.Routed.Add(len(in.Results))
 	return route, nil
 }
 

@@ -60,7 +60,7 @@ type Sink struct {
 	CircuitsOpen int `json:"circuits_open"`
 	// InFlight counts attempts under way.
 	InFlight int `json:"in_flight"`
-	// Rate and Failing are results a second over the last minute: delivered, and handed over in vain.
+	// Rate and Failing are results a second over the last 10 seconds: delivered, and handed over in vain.
 	Rate    float64 `json:"rate"`
 	Failing float64 `json:"failing"`
 	// Retrying counts open deliveries that wait for this sink to be tried again, among those that were

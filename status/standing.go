@@ -22,7 +22,7 @@ type Standing struct {
 	// Results counts what it has routed since it started, and Unmatched those that no sink wanted.
 	Results   int64 `json:"results"`
 	Unmatched int64 `json:"unmatched,omitempty"`
-	// Rate is how many results a second it has routed of late: over the last minute.
+	// Rate is how many results a second it has routed over the last 10 seconds.
 	Rate float64 `json:"rate"`
 	// Sinks in the order of the configuration.
 	Sinks []WorkerSink `json:"sinks"`
@@ -36,7 +36,8 @@ type Standing struct {
 type Config struct {
 	// Path of the file; empty for the configuration that Consign brings along.
 	Path string `json:"path,omitempty"`
-	// Digest of the configuration with its secrets hidden, in 12 hexadecimal digits.
+	// Digest begins the SHA-256 of what "consign config show --json" prints, in which secrets are hidden: 12
+	// hexadecimal digits.
 	Digest string `json:"digest"`
 }
 
@@ -67,9 +68,12 @@ type WorkerSink struct {
 	// Delivered and Failed count results handed over since the worker started, by what the sink said.
 	Delivered int64 `json:"delivered"`
 	Failed    int64 `json:"failed"`
-	// Rate is how many results a second were delivered over the last minute, and Failing how many were not.
+	// Rate is how many results a second were delivered over the last 10 seconds, and Failing how many were
+	// handed over in vain.
 	Rate    float64 `json:"rate"`
 	Failing float64 `json:"failing,omitempty"`
+	// LastDelivered is when the sink last took a result from this worker.
+	LastDelivered time.Time `json:"last_delivered,omitzero"`
 	// P95 is the 95th percentile of how long the last attempts took; 0: there were none.
 	P95 consign.Milliseconds `json:"p95_ms,omitempty"`
 	// LastError is what the sink failed with last.
@@ -82,6 +86,8 @@ type Failure struct {
 	// Label is a short name of the failure, and Cause its text, without secrets.
 	Label string `json:"label"`
 	Cause string `json:"cause"`
+	// Result that it was about, as SOURCE/ID, where that is known.
+	Result string `json:"result,omitempty"`
 }
 
 // States of a source.
@@ -102,7 +108,7 @@ type Source struct {
 	State string `json:"state"`
 	// Address that it listens on, or the stream that it reads.
 	Address string `json:"address,omitempty"`
-	// Rate is how many results a second came over the last minute.
+	// Rate is how many results a second came over the last 10 seconds.
 	Rate float64 `json:"rate"`
 	// Taken counts results since the worker started.
 	Taken int64 `json:"taken"`

@@ -69,9 +69,11 @@ func (w *Worker) standing(ctx context.Context) (status.Standing, error) {
 func (w *Worker) Standing() status.Standing {
 	answer := status.Standing{
 		Identity: w.identity, Release: w.options.Release, Since: w.since.UTC(), At: time.Now().UTC(),
-		Config: status.Config{Path: w.options.Config.Path},
+		Config: status.Config{Path: w.options.Config.Path, Digest: w.options.Config.Digest()},
 		Sinks:  []status.WorkerSink{},
 	}
+	answer.Results, answer.Rate = w.acts.Routed.Read()
+	answer.Unmatched, _ = w.acts.Unmatched.Read()
 	for _, sink := range w.options.Config.Sinks {
 		answer.Sinks = append(answer.Sinks, told(w.gates[sink.Name].Facts()))
 	}
@@ -82,8 +84,14 @@ func (w *Worker) Standing() status.Standing {
 }
 
 func told(f activities.Facts) status.WorkerSink {
-	return status.WorkerSink{
+	s := status.WorkerSink{
 		Name: f.Settings.Name, Kind: f.Settings.Kind, Aliases: f.Settings.Aliases, External: f.Settings.External,
 		Paused: f.Paused, Circuit: f.Circuit, Reopens: f.Reopens, LeftAloneUntil: f.Until, InFlight: f.InFlight,
+		Delivered: f.Delivered, Failed: f.Failed, Rate: f.DeliveredRate, Failing: f.FailedRate,
+		LastDelivered: f.LastDelivered, P95: consign.Millis(f.P95),
 	}
+	if !f.LastFailed.IsZero() {
+		s.LastError = &status.Failure{At: f.LastFailed, Label: f.Label, Cause: f.Cause, Result: f.LastAttempt}
+	}
+	return s
 }

@@ -63,6 +63,7 @@ type Worker struct {
 	identity string
 	since    time.Time
 	metrics  *activities.Metrics
+	acts     *activities.Activities
 	gates    map[string]*activities.Gate
 	acks     *webhook.Sender
 	workers  []sdk.Worker
@@ -84,17 +85,17 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		return nil, errors.Join(err, w.close(ctx))
 	}
 	o.Registry.MustRegister(newBacklog(o.Temporal, o.Namespace, o.Config.Sinks))
-	acts := &activities.Activities{
+	w.acts = &activities.Activities{
 		Config: o.Config, Gates: w.gates, Temporal: o.Temporal, Acks: w.acks, NATS: o.NATS, Metrics: w.metrics, Log: o.Log,
 	}
-	w.workers = append(w.workers, w.main(acts), w.own())
+	w.workers = append(w.workers, w.main(w.acts), w.own())
 	for _, sink := range o.Config.Sinks {
 		if sink.External {
 			o.Log.Info("attempts at this sink wait for a worker of its own", zap.String("sink", sink.Name), zap.String("queue", consign.SinkQueue(sink.Name)))
 			continue
 		}
 		for _, name := range names(sink) {
-			worker, err := w.sink(acts, name)
+			worker, err := w.sink(w.acts, name)
 			if err != nil {
 				return nil, errors.Join(err, w.close(ctx))
 			}
