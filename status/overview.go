@@ -1,10 +1,7 @@
 package status
 
 import (
-	"context"
 	"time"
-
-	"go.temporal.io/sdk/client"
 
 	"github.com/consign-dev/consign"
 )
@@ -50,10 +47,16 @@ const (
 type Sink struct {
 	Name string `json:"name"`
 	Kind string `json:"kind"`
+	// Aliases are earlier names; what waits under them is counted here.
+	Aliases []string `json:"aliases,omitempty"`
+	// External sinks are served by a worker of another kind.
+	External bool `json:"external,omitempty"`
 	// State is open, paused, rate-limited, unattended or circuit open: the gravest that is true.
 	State string `json:"state"`
-	// Hold is what Temporal holds it back by, and how much waits.
+	// Hold is what Temporal holds it back by, and how much waits. Its rate stands in RateLimit.
 	consign.Hold
+	// RateLimit in attempts a second over all workers; 0: none.
+	RateLimit float64 `json:"rate_limit,omitempty"`
 	// Circuits by worker.
 	Circuits map[string]string `json:"circuits,omitempty"`
 	// CircuitsOpen counts workers whose circuit is not closed.
@@ -63,8 +66,10 @@ type Sink struct {
 	// Rate and Failing are results a second over the last 10 seconds: delivered, and handed over in vain.
 	Rate    float64 `json:"rate"`
 	Failing float64 `json:"failing"`
-	// Retrying counts open deliveries that wait for this sink to be tried again, among those that were
-	// looked into: see [Engine].
+	// LastDelivered is when it last took a result.
+	LastDelivered time.Time `json:"last_delivered,omitzero"`
+	// Retrying counts deliveries that are retried and have an attempt in this sink's queue, among those that were
+	// looked into: at most 50. [Engine] says how many there are.
 	Retrying int64 `json:"retrying"`
 	// DeadLetters counts the open ones.
 	DeadLetters int64 `json:"dead_letters"`
@@ -109,12 +114,8 @@ type Engine struct {
 	Sampled int64 `json:"sampled"`
 	// DeadLetters counts the open ones.
 	DeadLetters int64 `json:"dead_letters"`
+	// Unwanted counts those among them that no sink has wanted, or that a source could not read.
+	Unwanted int64 `json:"unwanted,omitempty"`
 	// Disk is there when the Temporal is embedded in a worker's process.
 	Disk *Disk `json:"disk,omitempty"`
-}
-
-// Read finds out how everything stands: within seconds, also when workers do not answer. It fails only when
-// Temporal does not answer.
-func Read(ctx context.Context, temporal client.Client, namespace string) (Overview, error) {
-	return Overview{Engine: Engine{Namespace: namespace}}, ctx.Err()
 }

@@ -24,16 +24,22 @@ func addConnection(cmd *cobra.Command, o *consign.Options) {
 
 // dial connects to Temporal and returns the namespace beside it.
 func dial(ctx context.Context, o consign.Options) (client.Client, string, error) {
+	temporal, options, err := dialAt(ctx, o)
+	return temporal, options.Namespace, err
+}
+
+// dialAt connects to Temporal and says how.
+func dialAt(ctx context.Context, o consign.Options) (client.Client, client.Options, error) {
 	options, err := o.ClientOptions()
 	if err != nil {
-		return nil, "", err
+		return nil, options, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	temporal, err := client.DialContext(ctx, options)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: nothing answers at %s (start one with \"consign up\", or name another with --address or TEMPORAL_ADDRESS): %w",
+		return nil, options, fmt.Errorf("%w: nothing answers at %s (start one with \"consign up\", or name another with --address or TEMPORAL_ADDRESS): %w",
 			consign.ErrUnreachable, options.HostPort, err)
 	}
-	return temporal, options.Namespace, nil
+	return temporal, options, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/consign-dev/consign/embedded"
+	"github.com/consign-dev/consign/status"
 )
 
 // diskFlags bound what the embedded server takes of its disk.
@@ -68,4 +69,14 @@ func countDisk(registry prometheus.Registerer, server *embedded.Server) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "consign", Subsystem: "disk", Name: gauge.name, Help: gauge.help},
 			func() float64 { return gauge.value(server.Disk()) }))
 	}
+}
+
+// toldDisk is what a worker in the server's process tells of its disk.
+func toldDisk(server *embedded.Server) status.Disk {
+	d := server.Disk()
+	told := status.Disk{Dir: server.DataDir(), Used: d.Used, Limit: d.Limit, Room: d.Room, MinFree: d.MinFree}
+	if d.Full != nil {
+		told.Full = d.Full.Error()
+	}
+	return told
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/cmd/internal/exit"
 	"github.com/consign-dev/consign/embedded"
+	"github.com/consign-dev/consign/status"
 	"github.com/consign-dev/consign/worker"
 )
 
@@ -72,6 +73,7 @@ func runUp(cmd *cobra.Command, flags *workerFlags, options embedded.Options, asJ
 	}
 	defer func() { err = errors.Join(err, stopServer(server, place.drain)) }()
 	countDisk(place.metrics.registry, server)
+	place.disk = func() status.Disk { return toldDisk(server) }
 	temporal, err := client.DialContext(ctx, ownConnection(server, place))
 	if err != nil {
 		return unlessStopped(ctx, fmt.Errorf("connect to the embedded Temporal server at %s: %w", server.Address(), err))

@@ -18,6 +18,7 @@ import (
 	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/sinks/webhook"
 	"github.com/consign-dev/consign/sources/nats"
+	"github.com/consign-dev/consign/status"
 	"github.com/consign-dev/consign/worker"
 )
 
@@ -46,6 +47,23 @@ type workplace struct {
 	source  *source // over HTTP
 	sources *nats.Sources
 	drain   time.Duration
+	disk    func() status.Disk // nil: Temporal runs elsewhere
+}
+
+// tell adds to what the worker tells of itself what it does not know.
+func (p *workplace) tell(standing *status.Standing) {
+	if p.source != nil {
+		standing.Sources = append(standing.Sources, p.source.server.Standing())
+	}
+	standing.Sources = append(standing.Sources, p.sources.Standing()...)
+	for _, source := range standing.Sources {
+		if source.LastError != nil {
+			source.LastError.Cause = p.config.Redact(source.LastError.Cause)
+		}
+	}
+	if p.disk != nil {
+		standing.Disk = new(p.disk())
+	}
 }
 
 // prepare finds mistakes in flags, configuration and sinks. Whoever gets a workplace closes it.
@@ -133,7 +151,7 @@ type running struct {
 // start starts the worker, then takes results over HTTP and reads the sources.
 func (p *workplace) start(ctx context.Context, temporal client.Client, namespace string) (*running, error) {
 	w, err := worker.Start(ctx, worker.Options{
-		Temporal: temporal, Namespace: namespace, Config: p.config, NATS: p.sources,
+		Temporal: temporal, Namespace: namespace, Config: p.config, NATS: p.sources, Release: release(), Tell: p.tell,
 		Drain: p.drain, Registry: p.metrics.registry, Log: p.log,
 	})
 	if err != nil {

@@ -60,6 +60,7 @@ func (s *Server) results(w http.ResponseWriter, r *http.Request) {
 	outcomes, done, p := s.deliver(r.Context(), to, all, a.wait, memory)
 	_ = deadline.SetWriteDeadline(time.Now().Add(answerTimeout))
 	s.metrics.count(outcomes)
+	s.taken.Add(fresh(outcomes))
 	switch {
 	case p != nil:
 		s.fail(w, p)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/activities"
 	"github.com/consign-dev/consign/config"
 )
 
@@ -64,6 +65,7 @@ type Server struct {
 	metrics  *metrics
 	failures *zap.Logger // of requests
 	upstream atomic.Pointer[upstream]
+	taken    activities.Recent // results
 
 	draining context.Context // over when it stops
 	drain    context.CancelFunc

@@ -98,6 +98,7 @@ type source struct {
 	connection *nats.Connection
 	held       *held
 	metrics    *metrics
+	facts      facts
 	log        *zap.Logger
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/status"
 )
 
 const (
@@ -67,6 +68,7 @@ func (r *reader) run(ctx context.Context) {
 			return
 		}
 		r.metrics.failures.WithLabelValues(r.name).Inc()
+		r.facts.trouble.Store(&status.Failure{At: time.Now(), Cause: err.Error()})
 		if text := err.Error(); text != said {
 			said = text
 			r.log.Warn("cannot read the source, and goes on trying", zap.Error(err))
@@ -117,6 +119,7 @@ func (r *reader) read(ctx context.Context, well func()) error {
 			return err
 		}
 		well()
+		r.facts.trouble.Store(nil)
 		ask.alone = came == 0 && time.Since(began) < fetchWait/2
 		if ask.alone {
 			rest(ctx, pause)
@@ -131,6 +134,8 @@ func (r *reader) awaitRoom(ctx context.Context) {
 	if reason == nil {
 		return
 	}
+	r.facts.full.Store(true)
+	defer r.facts.full.Store(false)
 	r.log.Warn("reads nothing more until there is room", zap.Error(reason))
 	for r.submitter.Full() != nil {
 		rest(ctx, pause)
@@ -225,6 +230,7 @@ func (r *reader) take(ctx context.Context, message arrival) {
 					r.metrics.messages.WithLabelValues(r.name, outcomeDuplicate).Inc()
 				default:
 					r.metrics.messages.WithLabelValues(r.name, outcomeStored).Inc()
+					r.facts.taken.Add(1)
 				}
 			},
 			Committed: func(_ consign.Receipt, err error) {

@@ -21,6 +21,7 @@ func (r *reader) watch(ctx context.Context, consumer jetstream.Consumer) {
 		info, err := consumer.Info(looking)
 		cancel()
 		if err == nil {
+			r.facts.waiting.Store(int64(info.NumPending)) //nolint:gosec // no stream holds so many
 			r.metrics.waiting.WithLabelValues(r.name).Set(float64(info.NumPending))
 			r.metrics.unacked.WithLabelValues(r.name).Set(float64(info.NumAckPending))
 			said = r.compare(info, said)
