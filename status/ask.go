@@ -33,6 +33,7 @@ var errSilent = errors.New("no answer")
 func Ask(ctx context.Context, c client.Client, namespace, identity, question string, patience time.Duration, answer any, arguments ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience+answerTimeout)
 	defer cancel()
+	// An id of its own for each: answers are of the moment.
 	id := question + "/" + identity + "/" + uuid.NewString()
 	run, err := c.ExecuteActivity(ctx, client.StartActivityOptions{
 		ID:                     id,
@@ -50,7 +51,7 @@ func Ask(ctx context.Context, c client.Client, namespace, identity, question str
 	}
 	err = run.Get(ctx, answer)
 	forget(ctx, c, namespace, id, run.GetRunID())
-	if _, silent := errors.AsType[*temporal.TimeoutError](err); silent || errors.Is(err, context.DeadlineExceeded) {
+	if _, silent := errors.AsType[*temporal.TimeoutError](err); silent || err != nil && ctx.Err() != nil {
 		return errSilent
 	}
 	return err

@@ -1,11 +1,8 @@
 package trace
 
 import (
-	"context"
 	"errors"
 	"time"
-
-	"go.temporal.io/sdk/client"
 
 	"github.com/consign-dev/consign"
 )
@@ -57,12 +54,15 @@ type Story struct {
 	Closed time.Time `json:"closed,omitzero"`
 	// Results counts those of the consignment that it came in: 1, unless it came in a batch.
 	Results int `json:"results"`
+	// NotWanted lists sinks whose "when" said no, as far as that is recorded: of those that took another result of the
+	// consignment.
+	NotWanted []string `json:"not_wanted,omitempty"`
 	// Unrouted says why no sink got it.
 	Unrouted string `json:"unrouted,omitempty"`
 	// Legs in the order of the configuration.
 	Legs []Leg `json:"legs"`
-	// Ack is there when somebody asked for one.
-	Ack *Ack `json:"ack,omitempty"`
+	// Acks that somebody has asked for: the one that came with the result, and those of duplicates.
+	Acks []Ack `json:"acks,omitempty"`
 	// Failed says why the delivery itself failed or was ended from outside.
 	Failed string `json:"failed,omitempty"`
 	// Notes say what cannot be told, and why.
@@ -77,6 +77,8 @@ type Leg struct {
 	DeliveryID string `json:"delivery_id"`
 	// State is waiting, delivered, parked, dropped, replayed or discarded.
 	State string `json:"state"`
+	// Skipped says when, and why, no attempt was made although one was due.
+	Skipped []Skip `json:"skipped,omitempty"`
 	// Attempts that are known, in order.
 	Attempts []Attempt `json:"attempts"`
 	// Next is when the next attempt is due; zero if none is, or it is under way.
@@ -94,6 +96,8 @@ type Attempt struct {
 	At     time.Time `json:"at"`
 	// Took is how long, where that is known.
 	Took consign.Milliseconds `json:"took_ms,omitempty"`
+	// Sink that it was made at, where that is not the leg's: by a replay of what no sink had wanted, or to another.
+	Sink string `json:"sink,omitempty"`
 	// How is inline, queued or replay.
 	How string `json:"how"`
 	// Answer is "delivered", or what it failed with.
@@ -103,6 +107,13 @@ type Attempt struct {
 	Running bool `json:"running,omitempty"`
 	// Worker that made it, where that is known.
 	Worker string `json:"worker,omitempty"`
+}
+
+// Skip is an attempt that was due and was not made.
+type Skip struct {
+	At time.Time `json:"at"`
+	// Why, such as "circuit open".
+	Why string `json:"why"`
 }
 
 // DeadLetter is what was parked.
@@ -130,16 +141,11 @@ type Act struct {
 
 // Ack is what the upstream was told.
 type Ack struct {
-	// Target is signal, http or nats, and To names it without secrets.
+	// Target is signal, http or nats, and To names it: of a URL the host alone.
 	Target string    `json:"target"`
 	To     string    `json:"to,omitempty"`
 	At     time.Time `json:"at,omitzero"`
-	// Outcome is sent, failed or pending.
+	// Outcome is sent, failed, pending or unknown.
 	Outcome string `json:"outcome"`
 	Cause   string `json:"cause,omitempty"`
-}
-
-// Read tells the story. The error is [ErrUnknown] when Temporal knows nothing of the result.
-func Read(ctx context.Context, _ client.Client, q Query) (Story, error) {
-	return Story{Source: q.Source, ID: q.ID}, ctx.Err()
 }
