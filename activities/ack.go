@@ -40,6 +40,7 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	err := a.ack(ctx, in)
 	if err == nil {
 		a.Metrics.acks.WithLabelValues(string(consign.AckSent)).Inc()
+		a.Tail.acked(in.Ack)
 		return nil
 	}
 	failure := sinks.Classify(err)

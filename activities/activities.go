@@ -33,6 +33,8 @@ type Activities struct {
 
 	// Routed and Unmatched count results: all, and those that no sink wanted.
 	Routed, Unmatched Recent
+	// Tail tells of what happens, while somebody asks.
+	Tail Tail
 
 	clockWarned atomic.Bool
 }

@@ -74,6 +74,7 @@ func (a *Activities) inline(ctx context.Context, gate *Gate, in DeliverInput) Ou
 	if in.Policy.BestEffort && !gate.Admit(in.Leg) {
 		a.Metrics.dropped.WithLabelValues(gate.Name()).Add(float64(len(in.Batch)))
 		a.Metrics.deliveries.WithLabelValues(gate.Name(), string(consign.Dropped)).Add(float64(len(in.Batch)))
+		a.Tail.dropped(in)
 		return Outcome{Dropped: true}
 	}
 	if !in.Policy.Inline {
@@ -170,6 +171,7 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 	outcome, asked := outcomeOf(errs, a.Config.Redact)
 	a.Metrics.attempt(gate.Name(), len(in.Batch), outcome.Failures)
 	gate.history.note(in.Batch, outcome.Failures)
+	a.Tail.attempted(in, gate.Name(), outcome.Failures, number, time.Since(began))
 	if len(outcome.Failures) > 0 {
 		last := outcome.Failures[len(outcome.Failures)-1]
 		outcome.Attempts = []consign.Attempt{{

@@ -45,6 +45,7 @@ func (a *Activities) Park(ctx context.Context, in ParkInput) error {
 		return temporal.NewApplicationErrorWithOptions("parking: "+err.Error(), "park", temporal.ApplicationErrorOptions{})
 	}
 	a.Metrics.deliveries.WithLabelValues(record.Sink, string(consign.Parked)).Add(float64(len(record.Results)))
+	a.Tail.parked(&record)
 	a.Log.Warn("parked", zap.String("sink", record.Sink), zap.String("dead_letter", record.ID),
 		zap.Int("results", len(record.Results)), zap.String("cause", record.Cause))
 	return nil

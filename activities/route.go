@@ -72,6 +72,7 @@ func (a *Activities) Route(ctx context.Context, in RouteInput) (Route, error) {
 	}
 	a.Metrics.results.Add(float64(len(in.Results)))
 	a.Routed.Add(len(in.Results))
+	a.Tail.routed(in.Results, route)
 	return route, nil
 }
 

@@ -53,6 +53,7 @@ func (w *Worker) own() sdk.Worker {
 		OnFatalError:                       func(err error) { w.log.Error("worker failed", zap.String("queue", "its own"), zap.Error(err)) },
 	})
 	worker.RegisterActivityWithOptions(w.standing, activity.RegisterOptions{Name: consign.StandingActivity})
+	worker.RegisterActivityWithOptions(w.tail, activity.RegisterOptions{Name: consign.TailActivity})
 	return worker
 }
 
@@ -63,6 +64,11 @@ func (w *Worker) standing(ctx context.Context) (status.Standing, error) {
 		answer.Ahead = consign.Millis(answer.At.Sub(started))
 	}
 	return answer, nil
+}
+
+// tail is the activity "tail".
+func (w *Worker) tail(ctx context.Context, in activities.TailInput) (activities.TailOutput, error) {
+	return w.acts.Tail.Read(ctx, in), nil
 }
 
 // Standing is what this worker tells of itself.
