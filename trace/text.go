@@ -145,7 +145,7 @@ func (p *page) attempts(l Leg, day time.Time) {
 			}
 			continue
 		}
-		if i > 0 && a.Failed && a.Answer == l.Attempts[i-1].Answer && a.Sink == l.Attempts[i-1].Sink && i != attemptsFirst+left {
+		if i > 0 && a.Failed && a.Answer == l.Attempts[i-1].Answer && a.Sink == l.Attempts[i-1].Sink && (left == 0 || i != attemptsFirst+left) {
 			a.Answer, a.Sink = "the same", ""
 		}
 		p.attempt(a, day)

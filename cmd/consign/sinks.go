@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/consign-dev/consign"
-	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/status"
 )
 
 func sinksCommand() *cobra.Command {
@@ -37,18 +38,17 @@ func sinksCommand() *cobra.Command {
 type standing struct {
 	Sink string `json:"sink"`
 	Kind string `json:"kind"`
-	// State is "open", "paused", "rate-limited" or "unattended".
+	// State is "open", "paused", "rate-limited", "unattended" or "circuit open".
 	State string `json:"state"`
 	consign.Hold
-	// Circuits of the workers whose metrics were read, by their address: closed, half-open or open.
+	// Circuits of the workers that have told theirs, by identity: closed, half-open or open.
 	Circuits map[string]string `json:"circuits,omitempty"`
 }
 
 func sinksListCommand(connection *consign.Options) *cobra.Command {
 	var (
-		path    string
-		metrics []string
-		asJSON  bool
+		path   string
+		asJSON bool
 	)
 	cmd := &cobra.Command{
 		Use:     "list",
@@ -58,17 +58,12 @@ func sinksListCommand(connection *consign.Options) *cobra.Command {
 
 WAITING counts queued attempts that no worker has taken; those that wait for their time are not among
 them. WORKERS counts who has asked for attempts within the last 5 minutes. A circuit is each worker's
-own: it is shown for workers whose metrics are named with --metrics.`,
+own, and told by each: "open 1/2" is open in one of two. "consign status" tells more.`,
 		Example: `  consign sinks list --config consign.yaml
-  consign sinks list --metrics 10.0.0.7:9090 --metrics 10.0.0.8:9090
   consign sinks list --json | jq -r 'select(.paused) | .sink'`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(path)
-			if err != nil {
-				return err
-			}
-			circuits, err := readCircuits(cmd.Context(), metrics)
 			if err != nil {
 				return err
 			}
@@ -77,43 +72,50 @@ own: it is shown for workers whose metrics are named with --metrics.`,
 				return err
 			}
 			defer temporal.Close()
-			out := newTable(cmd.OutOrStdout(), "SINK", "KIND", "STATE", "WAITING", "WORKERS", "CIRCUIT", "REASON")
-			for _, sink := range c.Sinks {
-				hold, err := consign.HoldOf(cmd.Context(), temporal, namespace, sink.Name)
-				if err != nil {
-					return err
-				}
-				s := standingOf(sink, hold)
-				s.Circuits = circuits[sink.Name]
-				if asJSON {
-					err = writeJSON(cmd.OutOrStdout(), s)
-				} else {
-					err = out.row(s.Sink, s.Kind, s.State, strconv.FormatInt(s.Backlog, 10), strconv.Itoa(s.Pollers), circuitCell(s.Circuits), reasonCell(s))
-				}
-				if err != nil {
-					return err
-				}
+			overview, err := status.Read(cmd.Context(), temporal, namespace, c.Sinks...)
+			if err != nil {
+				return err
 			}
-			return out.flush()
+			return listSinks(cmd.OutOrStdout(), overview.Sinks[:len(c.Sinks)], asJSON) // those that were asked about come first
 		},
 	}
 	addConfig(cmd, &path)
-	cmd.Flags().StringArrayVar(&metrics, "metrics", nil, "host:port of a worker's metrics, to show its circuits; may be repeated")
 	addJSON(cmd, &asJSON)
 	return cmd
 }
 
-func standingOf(sink config.Sink, hold consign.Hold) standing {
-	s := standing{Sink: sink.Name, Kind: sink.Kind, State: "open", Hold: hold}
-	switch {
-	case hold.Paused:
-		s.State = "paused"
-	case hold.Pollers == 0:
-		s.State = "unattended"
-	case hold.Rate > 0:
-		s.State = "rate-limited"
+func listSinks(to io.Writer, sinks []status.Sink, asJSON bool) error {
+	out := newTable(to, "SINK", "KIND", "STATE", "WAITING", "WORKERS", "CIRCUIT", "REASON")
+	for _, sink := range sinks {
+		s := standing{Sink: sink.Name, Kind: sink.Kind, State: sink.State, Hold: sink.Hold, Circuits: sink.Circuits}
+		var err error
+		if asJSON {
+			err = writeJSON(to, s)
+		} else {
+			err = out.row(s.Sink, s.Kind, s.State, strconv.FormatInt(s.Backlog, 10), strconv.Itoa(s.Pollers), circuitCell(s.Circuits), reasonCell(s))
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return s
+	return out.flush()
+}
+
+// circuitCell is the circuit of one worker, and of several in how many it is not closed.
+func circuitCell(circuits map[string]string) string {
+	open, one := 0, "-"
+	for _, circuit := range circuits {
+		if one = circuit; circuit != status.CircuitClosed {
+			open++
+		}
+	}
+	if len(circuits) < 2 {
+		return one
+	}
+	if open == 0 {
+		return status.CircuitClosed
+	}
+	return fmt.Sprintf("open %d/%d", open, len(circuits))
 }
 
 func reasonCell(s standing) string {

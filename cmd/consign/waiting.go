@@ -23,7 +23,7 @@ the retries that it has left. With --spread the attempts start at random within 
 
 A sink that is paused stays so, and what is tried counts as an attempt: first see to it that the sink is well.
 Where a worker's circuit is open, the attempts are made as soon as it lets them through, after circuit.open at
-most: "consign sinks list --metrics" shows it.`,
+most: "consign status" shows it.`,
 		Example: `  consign sinks retry-now slack
   consign sinks retry-now slack --spread 5m`,
 		Args: arguments(cobra.ExactArgs(1)),
