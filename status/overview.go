@@ -68,8 +68,8 @@ type Sink struct {
 	Failing float64 `json:"failing"`
 	// LastDelivered is when it last took a result.
 	LastDelivered time.Time `json:"last_delivered,omitzero"`
-	// Retrying counts deliveries that are retried and have an attempt in this sink's queue, among those that were
-	// looked into: at most 50. [Engine] says how many there are.
+	// Retrying counts deliveries that are retried and wait for this sink, among those that were looked into: at most 30.
+	// [Engine] says how many there are.
 	Retrying int64 `json:"retrying"`
 	// DeadLetters counts the open ones.
 	DeadLetters int64 `json:"dead_letters"`

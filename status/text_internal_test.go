@@ -57,7 +57,7 @@ func night() Overview {
 		Orphans: []Orphan{{Sink: "slack-old", DeadLetters: 1}, {Sink: "old-siem", DeliveriesWait: true}},
 		Engine: Engine{
 			Namespace: "default", Version: "1.32.1", Retention: consign.Millis(24 * time.Hour),
-			OpenDeliveries: 80342, Retrying: 112, Sampled: 50, DeadLetters: 15, Unwanted: 2,
+			OpenDeliveries: 80342, Retrying: 112, Sampled: 30, DeadLetters: 15, Unwanted: 2,
 		},
 	}
 	o.Engine.Disk = o.Workers[0].Standing.Disk

@@ -230,7 +230,7 @@ func (r *reader) fromDeadLetters(ctx context.Context) (Story, error) {
 			return Story{}, err
 		}
 	}
-	if len(t.story.Legs) == 0 {
+	if len(t.legs) == 0 {
 		return Story{}, fmt.Errorf("%s/%s: %w: %s", q.Source, q.ID, ErrUnknown, r.advice())
 	}
 	t.note("the delivery itself is not kept any more, or came in a batch: this is what dead letters know of it")
