@@ -110,8 +110,8 @@ func TestStatus_AWorkerThatWasKilled_IsListedWithoutAnAnswer(t *testing.T) {
 	}()
 	s.eventually(func() bool {
 		seen, err := status.Identities(s.ctx, s.temporal)
-		return err == nil && !seen["gone/1/dead"].IsZero()
-	}, "it is seen")
+		return err == nil && !seen["gone/1/dead"].IsZero() && !seen[s.worker.Identity()].IsZero()
+	}, "both are seen")
 	cancel()
 	<-polled
 	o := s.overview()

@@ -117,6 +117,8 @@ func TestAttention_WhatIsWell_IsNotListed(t *testing.T) {
 	o.Sinks[0].LastDelivered = o.At
 	o.Workers[0].Standing.Ahead = 900
 	require.Empty(t, attention(o))
-	o.Sinks[0].LastDelivered, o.Sinks[0].Failing = time.Time{}, 1
+	o.Sinks[0].Failing = 1
+	require.Empty(t, attention(o), "it has taken one since")
+	o.Sinks[0].LastDelivered = time.Time{}
 	require.Len(t, attention(o), 1, "what was tried last has failed")
 }

@@ -62,7 +62,7 @@ func long() Story {
 
 func TestWrite_AsItStandsInTheGoldens(t *testing.T) {
 	t.Parallel()
-	abandoned := Story{Source: "edr", ID: "1", State: Done, Workflow: "consign/edr/1", Results: 1, Failed: "terminated by kim: testing", Unrouted: "no sink wants it", Legs: []Leg{}}
+	abandoned := Story{Source: "edr", ID: "1\x1b[2J", State: Done, Workflow: "consign/edr/1", Results: 1, Failed: "terminated by kim: testing", Unrouted: "no sink wants it", Legs: []Leg{}}
 	for name, story := range map[string]Story{"long": long(), "abandoned": abandoned} {
 		for _, width := range []int{80, 100} {
 			var out bytes.Buffer
