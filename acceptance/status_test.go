@@ -15,6 +15,11 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/activities"
@@ -121,6 +126,36 @@ func TestStatus_AWorkerThatWasKilled_IsListedWithoutAnAnswer(t *testing.T) {
 	require.Equal(t, "no answer", o.Workers[0].Silence)
 	require.True(t, o.Workers[1].Answered, "it holds up nobody else")
 	require.True(t, attends(o, "worker gone/1/dead", "no answer; last seen"), o.Attention)
+}
+
+// TestStatus_AServerWithoutStandaloneActivities_SaysWhatIsMissing_AndTellsTheRest plays a server before 1.32.
+func TestStatus_AServerWithoutStandaloneActivities_SaysWhatIsMissing_AndTellsTheRest(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks:\n  archive: {script: {}}\n")
+	options, err := consign.Options{Address: server.Address(), Namespace: s.namespace}.ClientOptions()
+	require.NoError(t, err)
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(
+		func(ctx context.Context, method string, in, out any, connection *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+			if strings.HasSuffix(method, "/StartActivityExecution") {
+				return grpcstatus.Error(codes.Unimplemented, "unknown method StartActivityExecution")
+			}
+			return invoke(ctx, method, in, out, connection, options...)
+		}))
+	old, err := client.DialContext(s.ctx, options)
+	require.NoError(t, err)
+	defer old.Close()
+	s.wait(s.submit("a", `{}`))
+	var o status.Overview
+	s.eventually(func() bool {
+		o, err = status.Read(s.ctx, old, s.namespace, s.config.Sinks...)
+		return err == nil && len(o.Workers) == 1 && sinkOf(o, "archive").Pollers > 0
+	}, "it is read")
+	require.Equal(t, "cannot be asked", o.Workers[0].Silence)
+	require.Len(t, o.Missing, 1)
+	require.Contains(t, o.Missing[0], "1.32 and later")
+	require.Empty(t, o.Attention, "that is no fault of the worker")
+	require.Equal(t, status.StateOpen, sinkOf(o, "archive").State)
+	require.ErrorIs(t, status.Tail(s.ctx, old, s.namespace, activities.TailInput{}, func(status.Tailed) {}), status.ErrOldServer)
 }
 
 func TestStatus_NamesWhatNoWorkerKnows(t *testing.T) {

@@ -22,7 +22,9 @@ func (s *Sources) Standing() []status.Source {
 		one := status.Source{
 			Name: own.name, Kind: "nats", State: status.SourceReading, Address: own.settings.Stream,
 			Open: int64(own.held.count()), Limit: int64(own.settings.MaxOpen), Waiting: own.facts.waiting.Load(),
-			LastError: own.facts.trouble.Load(),
+		}
+		if trouble := own.facts.trouble.Load(); trouble != nil {
+			one.LastError = new(*trouble) // who asks may redact it
 		}
 		one.Taken, one.Rate = own.facts.taken.Read()
 		switch {
