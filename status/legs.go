@@ -120,6 +120,7 @@ func backedOff(ctx context.Context, temporal client.Client, namespace string, ex
 			if sink, _, ok := strings.Cut(strings.TrimPrefix(summary, "to "), " ("); ok {
 				say(sink, leaves(event.GetMarkerRecordedEventAttributes().GetDetails()["result"]))
 			}
+		default:
 		}
 	}
 	return sinks

@@ -70,7 +70,7 @@ type reading struct {
 	mu sync.Mutex // for what is missing
 }
 
-func (r *reading) missing(format string, args ...any) {
+func (r *reading) missingf(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if text := fmt.Sprintf(format, args...); !slices.Contains(r.Missing, text) {
@@ -99,7 +99,7 @@ func (r *reading) workers(ctx context.Context) error {
 				w.Answered, w.Standing = true, &standing
 			case errors.Is(err, ErrOldServer):
 				w.Silence = "cannot be asked"
-				r.missing("what only workers know (circuits, rates, times, last errors, sources): %v", ErrOldServer)
+				r.missingf("what only workers know (circuits, rates, times, last errors, sources): %v", ErrOldServer)
 			default:
 				w.Silence = err.Error()
 			}
@@ -256,7 +256,7 @@ func (r *reading) orphans(ctx context.Context, names []string) error {
 		r.Orphans = found
 	}
 	if err != nil {
-		r.missing("sinks that no worker knows: %v", err)
+		r.missingf("sinks that no worker knows: %v", err)
 	}
 	return nil
 }

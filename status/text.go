@@ -21,12 +21,12 @@ const DefaultWidth = 100
 func (o Overview) Write(w io.Writer, width int) error {
 	width = max(width, 80)
 	p := page{width: width}
-	p.line("Consign in namespace %s of %s, at %s", o.Engine.Namespace, cmp.Or(o.Engine.Address, "Temporal"), clock(o.At))
-	p.line("")
+	p.linef("Consign in namespace %s of %s, at %s", o.Engine.Namespace, cmp.Or(o.Engine.Address, "Temporal"), clock(o.At))
+	p.linef("")
 	if len(o.Attention) == 0 {
-		p.line("All is well.")
+		p.linef("All is well.")
 	} else {
-		p.line("NEEDS ATTENTION")
+		p.linef("NEEDS ATTENTION")
 		for _, one := range o.Attention {
 			p.wrapped("  ! ", "    ", one.About+": "+one.What)
 			if one.Do != "" {
@@ -37,7 +37,7 @@ func (o Overview) Write(w io.Writer, width int) error {
 	for _, missing := range o.Missing {
 		p.wrapped("  ? ", "    ", "not known: "+missing)
 	}
-	p.line("")
+	p.linef("")
 	o.sinks(&p)
 	o.workers(&p)
 	o.sources(&p)
@@ -48,8 +48,8 @@ func (o Overview) Write(w io.Writer, width int) error {
 
 func (o Overview) sinks(p *page) {
 	if len(o.Sinks) == 0 {
-		p.line("No sink is known, since no worker has told of one.")
-		p.line("")
+		p.linef("No sink is known, since no worker has told of one.")
+		p.linef("")
 		return
 	}
 	t := grid{header: []string{"SINK", "STATE", "RUN", "WAIT", "RETRY", "DEAD", "OK/S", "FAIL/S", "P95", "LAST ERROR"}, right: "2345678"}
@@ -148,7 +148,7 @@ type page struct {
 	width int
 }
 
-func (p *page) line(format string, args ...any) {
+func (p *page) linef(format string, args ...any) {
 	p.text.WriteString(strings.TrimRight(clip(Printable(fmt.Sprintf(format, args...)), p.width), " "))
 	p.text.WriteByte('\n')
 }
@@ -169,7 +169,7 @@ func (p *page) wrapped(first, then, text string) {
 		if n == most && len(words) > 0 {
 			line, words = clip(line+" "+strings.Join(words, " "), room), nil
 		}
-		p.line("%s", prefix+line)
+		p.linef("%s", prefix+line)
 		prefix = then
 	}
 }
@@ -221,9 +221,9 @@ func (p *page) grid(t grid) {
 			}
 			line.WriteString(cell + pad + strings.Repeat(" ", gap))
 		}
-		p.line("%s", line.String()+row[last])
+		p.linef("%s", line.String()+row[last])
 	}
-	p.line("")
+	p.linef("")
 }
 
 func length(text string) int { return len([]rune(text)) }
@@ -306,7 +306,7 @@ func took(d time.Duration) string {
 	return fmt.Sprintf("%.1fs", d.Seconds())
 }
 
-func inBytes(n int64) string { return humanize.Bytes(uint64(max(n, 0))) } //nolint:gosec // not below zero
+func inBytes(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
 
 func counted(n int64, thing string) string { return countedAs(n, thing, thing+"s") }
 

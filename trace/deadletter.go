@@ -70,7 +70,7 @@ func (t *teller) gone(id string) {
 		for i := range l.DeadLetters {
 			if l.DeadLetters[i].ID == id {
 				l.DeadLetters[i].State = "gone"
-				t.note("dead letter %s was replayed or discarded: it is forgotten after the namespace's retention", id)
+				t.notef("dead letter %s was replayed or discarded: it is forgotten after the namespace's retention", id)
 			}
 		}
 	}
@@ -109,7 +109,7 @@ func (t *teller) tellDeadLetter(e *execution) error {
 		t.story.Results = len(record.Results)
 	}
 	if e.started().GetContinuedExecutionRunId() != "" {
-		t.note("earlier orders about dead letter %s are in its earlier runs", e.id)
+		t.notef("earlier orders about dead letter %s are in its earlier runs", e.id)
 	}
 	h.read(e)
 	return nil
@@ -151,7 +151,7 @@ func (h *told) upsert(a *historypb.UpsertWorkflowSearchAttributesEventAttributes
 	}
 	letter := h.letterOf()
 	state := text(a.GetSearchAttributes(), consign.StateAttribute)
-	outcome := ""
+	var outcome string
 	switch state {
 	case consign.StateRetrying:
 		letter.State = replaying

@@ -233,7 +233,7 @@ func (r *reader) fromDeadLetters(ctx context.Context) (Story, error) {
 	if len(t.legs) == 0 {
 		return Story{}, fmt.Errorf("%s/%s: %w: %s", q.Source, q.ID, ErrUnknown, r.advice())
 	}
-	t.note("the delivery itself is not kept any more, or came in a batch: this is what dead letters know of it")
+	t.notef("the delivery itself is not kept any more, or came in a batch: this is what dead letters know of it")
 	r.waits(ctx, t)
 	return t.finish(), nil
 }
@@ -252,8 +252,10 @@ func (r *reader) fromDelivery(ctx context.Context, delivery *execution) (Story, 
 	if err := t.tell(delivery); err != nil {
 		return Story{}, err
 	}
-	for at := 0; at < len(t.letters); at++ { // a replay may make more of them
-		if err := r.tellDeadLetter(ctx, t, t.letters[at]); err != nil {
+	for len(t.letters) > 0 { // a replay may make more of them
+		id := t.letters[0]
+		t.letters = t.letters[1:]
+		if err := r.tellDeadLetter(ctx, t, id); err != nil {
 			return Story{}, err
 		}
 	}
@@ -283,7 +285,7 @@ func (r *reader) waits(ctx context.Context, t *teller) {
 		hold, err := consign.HoldOf(ctx, r.temporal, r.query.Namespace, l.Sink)
 		switch {
 		case err != nil:
-			t.note("what holds sink %s back is not known: %v", l.Sink, err)
+			t.notef("what holds sink %s back is not known: %v", l.Sink, err)
 		case hold.Paused:
 			l.Waiting = fmt.Sprintf("the sink is paused by %s: %s", cmp.Or(hold.By, "unknown"), hold.Reason)
 		case hold.Pollers == 0:

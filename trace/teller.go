@@ -44,7 +44,7 @@ type teller struct {
 	query   Query
 	story   Story
 	legs    []*leg
-	letters []string // ids of dead letters, in order
+	letters []string // ids of dead letters that are still to be told, in order
 }
 
 // leg is a leg in the making.
@@ -58,7 +58,7 @@ func newTeller(q Query) *teller {
 	return &teller{query: q, story: Story{Source: q.Source, ID: q.ID}}
 }
 
-func (t *teller) note(format string, args ...any) {
+func (t *teller) notef(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); !slices.Contains(t.story.Notes, text) {
 		t.story.Notes = append(t.story.Notes, text)
 	}
@@ -218,7 +218,7 @@ func (h *told) event(event *historypb.HistoryEvent) {
 	case enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
 		h.upsert(event.GetUpsertWorkflowSearchAttributesEventAttributes())
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
-		h.note("%s: cancelled by %s", moment(at), event.GetWorkflowExecutionCancelRequestedEventAttributes().GetIdentity())
+		h.notef("%s: cancelled by %s", moment(at), event.GetWorkflowExecutionCancelRequestedEventAttributes().GetIdentity())
 	default:
 		h.end(event)
 	}
@@ -236,13 +236,14 @@ func (h *told) end(event *historypb.HistoryEvent) {
 		h.abandoned("failed: " + event.GetWorkflowExecutionFailedEventAttributes().GetFailure().GetMessage())
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
 		h.abandoned("timed out")
+	default:
 	}
 }
 
 func (h *told) abandoned(why string) {
 	if h.letter != "" {
 		h.letterOf().State = "terminated"
-		h.note("dead letter %s was %s", h.letter, why)
+		h.notef("dead letter %s was %s", h.letter, why)
 		return
 	}
 	h.story.Failed = why
@@ -256,7 +257,7 @@ func (h *told) completed(result *commonpb.Payloads) {
 	}
 	var receipt consign.Receipt
 	if decode(result, &receipt) != nil || receipt.Results < 1 {
-		h.note("the receipt cannot be read")
+		h.notef("the receipt cannot be read")
 		return
 	}
 	own := receipt.Of(h.index)
@@ -352,7 +353,7 @@ func (h *told) batch(to activities.Leg) (indexes []int) {
 func (h *told) inline(summary string, data markerData, a *historypb.MarkerRecordedEventAttributes) {
 	sink, kind, ok := strings.Cut(strings.TrimPrefix(summary, "to "), " (")
 	if !ok {
-		h.note("an inline attempt does not say at which sink it was")
+		h.notef("an inline attempt does not say at which sink it was")
 		return
 	}
 	place := slices.Index(h.batches[sink], h.index)
@@ -527,17 +528,17 @@ func (h *told) update(a *historypb.WorkflowExecutionUpdateAcceptedEventAttribute
 		var request consign.FirstAttemptsRequest
 		if decode(input.GetArgs(), &request) == nil && request.Ack != nil && h.results == 1 {
 			h.expect(*request.Ack)
-			h.note("%s: submitted again, with an ack of its own", moment(at))
+			h.notef("%s: submitted again, with an ack of its own", moment(at))
 		}
 	case consign.RetryNowUpdate:
 		var request consign.RetryNowRequest
 		if decode(input.GetArgs(), &request) == nil {
-			h.note("%s: %s had what waits for %s tried again at once", moment(at), cmp.Or(request.By, "somebody"), request.Sink)
+			h.notef("%s: %s had what waits for %s tried again at once", moment(at), cmp.Or(request.By, "somebody"), request.Sink)
 		}
 	case consign.ParkNowUpdate:
 		var request consign.ParkNowRequest
 		if decode(input.GetArgs(), &request) == nil {
-			h.note("%s: %s had what waits for %s parked", moment(at), cmp.Or(request.By, "somebody"), request.Sink)
+			h.notef("%s: %s had what waits for %s parked", moment(at), cmp.Or(request.By, "somebody"), request.Sink)
 		}
 	}
 }

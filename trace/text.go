@@ -26,21 +26,21 @@ func (s Story) Write(w io.Writer, width int) error {
 	if s.Type != "" {
 		kind = " (" + s.Type + ")"
 	}
-	p.line("%s/%s%s: %s", s.Source, s.ID, kind, strings.ToUpper(s.State))
-	p.line("")
+	p.linef("%s/%s%s: %s", s.Source, s.ID, kind, strings.ToUpper(s.State))
+	p.linef("")
 	submitted := "submitted  " + moment(s.Submitted)
 	if s.By != "" {
 		submitted += " by " + s.By
 	}
-	p.line("%s", submitted)
+	p.linef("%s", submitted)
 	carried := ""
 	if s.Results > 1 {
 		carried = fmt.Sprintf(", with %d other results", s.Results-1)
 	}
-	p.line("delivery   %s%s", s.Workflow, carried)
+	p.linef("delivery   %s%s", s.Workflow, carried)
 	p.whole("           ", s.Link)
 	if !s.Closed.IsZero() {
-		p.line("closed     %s, after %s", moment(s.Closed), took(s.Closed.Sub(s.Submitted)))
+		p.linef("closed     %s, after %s", moment(s.Closed), took(s.Closed.Sub(s.Submitted)))
 	}
 	if s.Failed != "" {
 		p.cut("ABANDONED  ", s.Failed+": what its sinks had not taken by then is not delivered")
@@ -56,7 +56,7 @@ func (s Story) Write(w io.Writer, width int) error {
 	}
 	p.acks(s.Acks)
 	if len(s.Notes) > 0 {
-		p.line("")
+		p.linef("")
 	}
 	for _, note := range s.Notes {
 		p.cut("note: ", note)
@@ -71,14 +71,14 @@ type page struct {
 }
 
 // line prints text without bound.
-func (p *page) line(format string, args ...any) {
+func (p *page) linef(format string, args ...any) {
 	p.text.WriteString(strings.TrimRight(printable(fmt.Sprintf(format, args...)), " ") + "\n")
 }
 
 // whole prints what must not be cut, if there is anything.
 func (p *page) whole(prefix, text string) {
 	if text != "" {
-		p.line("%s%s", prefix, text)
+		p.linef("%s%s", prefix, text)
 	}
 }
 
@@ -97,25 +97,25 @@ func (p *page) cut(prefix, text string) {
 		if n == most && len(words) > 0 {
 			line, words = line+" …", nil
 		}
-		p.line("%s%s", prefix, line)
+		p.linef("%s%s", prefix, line)
 		prefix = indent
 	}
 }
 
 func (p *page) leg(l Leg, day time.Time) {
-	p.line("")
+	p.linef("")
 	kind := ""
 	if l.Kind != "" {
 		kind = " (" + l.Kind + ")"
 	}
-	p.line("%s%s: %s", l.Sink, kind, strings.ToUpper(l.State))
-	p.line("  delivery id %s", l.DeliveryID)
+	p.linef("%s%s: %s", l.Sink, kind, strings.ToUpper(l.State))
+	p.linef("  delivery id %s", l.DeliveryID)
 	p.attempts(l, day)
 	switch {
 	case !l.Next.IsZero() && l.Waiting != "":
 		p.cut("  next        ", clock(l.Next, day)+", "+l.Waiting)
 	case !l.Next.IsZero():
-		p.line("  next        %s", clock(l.Next, day))
+		p.linef("  next        %s", clock(l.Next, day))
 	case l.Waiting != "":
 		p.cut("  waits for   ", l.Waiting)
 	}
@@ -141,7 +141,7 @@ func (p *page) attempts(l Leg, day time.Time) {
 		}
 		if hidden {
 			if i == attemptsFirst {
-				p.line("  … %d more (--json has all)", left)
+				p.linef("  … %d more (--json has all)", left)
 			}
 			continue
 		}
@@ -172,7 +172,7 @@ func (p *page) skip(s Skip, day time.Time) {
 }
 
 func (p *page) deadLetter(d DeadLetter, day time.Time) {
-	p.line("  parked      %s as %s", clock(d.Parked, day), d.ID)
+	p.linef("  parked      %s as %s", clock(d.Parked, day), d.ID)
 	p.whole("              ", d.Link)
 	if d.Cause != "" {
 		p.cut("              ", d.Cause)
@@ -185,13 +185,13 @@ func (p *page) deadLetter(d DeadLetter, day time.Time) {
 		p.cut("  "+clock(act.At, day)+"  ", said+": "+act.Outcome)
 	}
 	if d.State == consign.StateParked {
-		p.line("              > consign dead-letters replay %s", d.ID)
+		p.linef("              > consign dead-letters replay %s", d.ID)
 	}
 }
 
 func (p *page) acks(acks []Ack) {
 	if len(acks) > 0 {
-		p.line("")
+		p.linef("")
 	}
 	for _, ack := range acks {
 		said := ack.Target

@@ -103,7 +103,7 @@ func (s stander) watch(ctx context.Context) error {
 	for {
 		overview, err := s.read(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was stopped, which is how a watch ends
 		}
 		if redraw {
 			fmt.Fprint(out, "\x1b[H\x1b[2J") // to the top left, and clear
