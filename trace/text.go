@@ -221,7 +221,8 @@ func printable(text string) string {
 
 func moment(t time.Time) string { return t.Local().Format("2 Jan 15:04:05 MST") }
 
-// clock is a time of the day that the story began on, and with its date on any other.
+// clock is a time of the day that the story began on, and of any other day with its date in place of the
+// milliseconds: all take the same room.
 func clock(t, day time.Time) string {
 	if t.IsZero() {
 		return "            "
@@ -230,7 +231,7 @@ func clock(t, day time.Time) string {
 	if t.YearDay() == day.YearDay() && t.Year() == day.Year() {
 		return t.Format("15:04:05.000")
 	}
-	return t.Format("2 Jan 15:04:05.000")
+	return t.Format("Jan _2 15:04")
 }
 
 func took(d time.Duration) string {
