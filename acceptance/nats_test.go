@@ -21,6 +21,7 @@ import (
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/status"
 )
 
 // broker is a NATS server in this process with the stream DETECTIONS, which can go away and come back.
@@ -444,4 +445,31 @@ func TestNATS_MessageThatComesAgainAndAgainAndCannotBeAcked_HasOneAckTriedAtATim
 	count, err := s.temporal.CountActivities(s.ctx, client.CountActivitiesOptions{Query: "ActivityType = 'ack'"})
 	require.NoError(t, err)
 	require.EqualValues(t, 2, count.Count)
+}
+
+func TestNATS_Standing_TellsThatASourceReads_IsFull_AndIsStalled(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	s := newStage(t)
+	s.sinks["one"] = &script{}
+	s.sinks["one"].answers(func(int, sinks.Delivery) error { return errors.New("down") })
+	s.start(b.reads(", max_open: 2", `sinks: {one: {script: {}, retry: {max: 1000, backoff: 500ms, max_backoff: 500ms}, circuit: {failures: -1}}}`))
+	one := func() status.Source { return s.sources.Standing()[0] }
+	require.Equal(t, status.SourceReading, one().State)
+	for range 3 {
+		b.publish(`{}`)
+	}
+	s.eventually(func() bool { return one().State == status.SourceFull }, "two are open, and no more may be")
+	require.EqualValues(t, 2, one().Open)
+	require.EqualValues(t, 2, one().Limit)
+	s.eventually(func() bool { return one().Taken == 2 }, "they are stored")
+
+	s.sinks["one"].answers(nil)
+	s.acked(b, 3)
+	s.eventually(func() bool { return one().State == status.SourceReading }, "there is room again")
+	b.stop()
+	s.eventually(func() bool { return one().State == status.SourceStalled }, "the broker is away")
+	require.NotEmpty(t, one().LastError.Cause)
+	b.start()
+	s.eventually(func() bool { return one().State == status.SourceReading }, "it is back")
 }

@@ -47,6 +47,9 @@ func Ask(ctx context.Context, c client.Client, namespace, identity, question str
 		return errors.Join(ErrOldServer, err)
 	}
 	if err != nil {
+		if ctx.Err() != nil {
+			forget(ctx, c, namespace, id, "") // it may have begun
+		}
 		return err
 	}
 	err = run.Get(ctx, answer)
