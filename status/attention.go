@@ -31,7 +31,7 @@ func attention(o Overview) []Attention {
 			if s.External {
 				do = "start the worker that serves it"
 			}
-			add("sink "+s.Name, fmt.Sprintf("no worker asks for its queued attempts; %d wait", s.Backlog), do)
+			add("sink "+s.Name, "no worker asks for its queued attempts"+waiting(s.Backlog), do)
 		}
 	}
 	for _, s := range o.Sinks {
@@ -62,7 +62,7 @@ func attention(o Overview) []Attention {
 func attendSink(s Sink, add func(about, what, do string)) {
 	switch {
 	case s.Paused:
-		add("sink "+s.Name, fmt.Sprintf("paused by %s at %s: %s; %d wait", cmp.Or(s.By, "unknown"), clock(s.Since), s.Reason, s.Backlog), "consign sinks resume "+s.Name)
+		add("sink "+s.Name, fmt.Sprintf("paused by %s at %s: %s%s", cmp.Or(s.By, "unknown"), clock(s.Since), s.Reason, waiting(s.Backlog)), "consign sinks resume "+s.Name)
 	case s.CircuitsOpen > 0:
 		what := "circuit open"
 		if len(s.Circuits) > 1 {
@@ -98,6 +98,14 @@ func attendWorker(w Worker, now time.Time, add func(about, what, do string)) {
 	if ahead := w.Standing.Ahead.Duration(); ahead.Abs() > clockSlack {
 		add(about, "its clock is "+skew(ahead), "set the clock: receivers judge signed requests by their time")
 	}
+}
+
+// waiting says how many attempts wait, if any do.
+func waiting(attempts int64) string {
+	if attempts == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d wait", attempts)
 }
 
 // unlike tells where workers differ that should not.
