@@ -24,6 +24,9 @@ const (
 	retryingDeliveries = openDeliveries + " AND " + consign.StateAttribute + " = '" + consign.StateRetrying + "'"
 )
 
+// retryingSample is how many of those that are retried are looked into, with the end of their histories.
+const retryingSample = 30
+
 // lookedInto are the sinks that open deliveries wait for.
 type lookedInto struct {
 	deliveries int64
@@ -31,11 +34,11 @@ type lookedInto struct {
 	bySink map[string]int64
 }
 
-// legs looks into some of the open deliveries that a query selects. Those that are over by then count as nothing. Without
+// legs looks into the latest of the open deliveries that a query selects. Those that are over by then count as nothing. Without
 // a namespace only queues are looked into, and no histories.
-func legs(ctx context.Context, temporal client.Client, namespace, query string) (lookedInto, error) {
+func legs(ctx context.Context, temporal client.Client, namespace, query string, most int32) (lookedInto, error) {
 	found := lookedInto{bySink: map[string]int64{}}
-	listed, err := temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: sample, Query: query})
+	listed, err := temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: most, Query: query})
 	if err != nil {
 		return found, err
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// sample is how many open deliveries are looked into: which sinks they wait for is in no index.
-	sample = 30
+	// orphanSample is how many open deliveries are looked into: which sinks they wait for is in no index.
+	orphanSample = 50
 	// orphanNames is how many sinks that are not configured are looked for among dead letters.
 	orphanNames = 20
 )
@@ -27,7 +27,7 @@ const (
 // With an error come those that were found before.
 func Orphans(ctx context.Context, temporal client.Client, known []string) ([]Orphan, error) {
 	counts, err := orphanedDeadLetters(ctx, temporal, known)
-	waiting, problem := legs(ctx, temporal, "", openDeliveries)
+	waiting, problem := legs(ctx, temporal, "", openDeliveries, orphanSample)
 	if err == nil {
 		err = problem
 	}

@@ -194,7 +194,7 @@ func (r *reading) counts(ctx context.Context) (err error) {
 
 // retrying looks into deliveries that are tried again, to tell at which sinks.
 func (r *reading) retrying(ctx context.Context) error {
-	found, err := legs(ctx, r.temporal, r.namespace, retryingDeliveries)
+	found, err := legs(ctx, r.temporal, r.namespace, retryingDeliveries, retryingSample)
 	if err != nil {
 		return err
 	}
