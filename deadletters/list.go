@@ -1,8 +1,10 @@
 package deadletters
 
 import (
+	"cmp"
 	"context"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,10 @@ type Filter struct {
 	Label string
 	// State is "parked", "retrying" (a replay is under way), "replayed" or "discarded". Empty: any.
 	State string
+	// Source and Type of the first result that is held. Empty: any.
+	Source, Type string
+	// Since and Until bound when it was parked: not before the one, and before the other. Zero: whenever.
+	Since, Until time.Time
 	// Closed lists closed ones too: replayed, discarded, or terminated in Temporal.
 	Closed bool
 	// Limit is the most entries to list. 0: all.
@@ -49,12 +55,21 @@ const pageSize = 200
 // List goes through dead letters, the newest first, page by page. An error ends it.
 func List(ctx context.Context, temporal client.Client, filter Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		for execution, err := range executions(ctx, temporal, filter.query(), filter.Limit) {
+		limit, listed := filter.Limit, 0
+		if filter.looks() {
+			limit = 0 // of what Temporal selects
+		}
+		for execution, err := range executions(ctx, temporal, filter.query(), limit) {
 			if err != nil {
 				yield(Entry{}, explain("listing dead letters", err))
 				return
 			}
-			if !yield(entryOf(execution), nil) {
+			entry := entryOf(execution)
+			if !filter.matches(entry.Header) {
+				continue
+			}
+			listed++
+			if !yield(entry, nil) || listed == filter.Limit {
 				return
 			}
 		}
@@ -91,8 +106,78 @@ func executions(ctx context.Context, temporal client.Client, query string, limit
 	}
 }
 
+// looks tells whether the filter asks for what stands in headers alone.
+func (f Filter) looks() bool {
+	return f.Source != "" || f.Type != "" || !f.Since.IsZero() || !f.Until.IsZero()
+}
+
+// matches tells whether a dead letter is one of those that Temporal cannot select.
+func (f Filter) matches(h consign.Header) bool {
+	return (f.Source == "" || h.Source == f.Source) && (f.Type == "" || h.Type == f.Type) &&
+		!h.ParkedAt.Before(f.Since) && (f.Until.IsZero() || h.ParkedAt.Before(f.Until))
+}
+
+// CauseCount says how many dead letters one sink has for one cause.
+type CauseCount struct {
+	Sink string `json:"sink"`
+	// Label is the short name of the cause.
+	Label string `json:"label"`
+	// DeadLetters are counted, and the results that they hold.
+	DeadLetters int `json:"dead_letters"`
+	Results     int `json:"results"`
+	// Oldest and Newest are when the first and the last of them were parked.
+	Oldest time.Time `json:"oldest"`
+	Newest time.Time `json:"newest"`
+}
+
+// Causes counts the dead letters that a filter selects, whatever its limit, by sink and cause: those with the
+// most of them first. Temporal does not group by these, so all of them are listed for it.
+func Causes(ctx context.Context, temporal client.Client, filter Filter) ([]CauseCount, error) {
+	filter.Limit = 0
+	type key struct{ sink, label string }
+	counts := map[key]*CauseCount{}
+	for entry, err := range List(ctx, temporal, filter) {
+		if err != nil {
+			return nil, err
+		}
+		h := entry.Header
+		c := counts[key{h.Sink, h.Label}]
+		if c == nil {
+			c = &CauseCount{Sink: h.Sink, Label: h.Label, Oldest: h.ParkedAt, Newest: h.ParkedAt}
+			counts[key{h.Sink, h.Label}] = c
+		}
+		c.DeadLetters++
+		c.Results += h.Results
+		if h.ParkedAt.Before(c.Oldest) {
+			c.Oldest = h.ParkedAt
+		}
+		if h.ParkedAt.After(c.Newest) {
+			c.Newest = h.ParkedAt
+		}
+	}
+	sorted := make([]CauseCount, 0, len(counts))
+	for _, c := range counts {
+		sorted = append(sorted, *c)
+	}
+	slices.SortFunc(sorted, func(a, b CauseCount) int {
+		return cmp.Or(cmp.Compare(b.DeadLetters, a.DeadLetters), cmp.Compare(a.Sink, b.Sink), cmp.Compare(a.Label, b.Label))
+	})
+	return sorted, nil
+}
+
 // Count counts the dead letters that a filter selects, whatever its limit.
 func Count(ctx context.Context, temporal client.Client, filter Filter) (int64, error) {
+	if filter.looks() {
+		all := int64(0)
+		filter.Limit = 0
+		for _, err := range List(ctx, temporal, filter) {
+			if err != nil {
+				return 0, err
+			}
+			all++
+		}
+		return all, nil
+	}
 	counted, err := count(ctx, temporal, filter.query())
 	if err != nil {
 		return 0, explain("counting dead letters", err)
@@ -105,12 +190,20 @@ func count(ctx context.Context, temporal client.Client, query string) (int64, er
 	return counted.GetCount(), err
 }
 
+// clockSlack is by how much the clocks of Temporal's hosts may differ: one says when a delivery parked, another when
+// the dead letter began.
+const clockSlack = time.Minute
+
 // query is the filter in the language of Temporal's visibility store.
 func (f Filter) query() string {
 	conditions := []string{"WorkflowType = " + quote(consign.DeadLetterWorkflow), "ExecutionStatus = 'Running'"}
 	if f.Closed {
 		// A dead letter that continues as new is still the same one, which another run stands for.
 		conditions[1] = "ExecutionStatus != 'ContinuedAsNew'"
+	}
+	if !f.Since.IsZero() {
+		// A workflow begins when its dead letter is parked, or later: when that is imported, or goes on in a new run.
+		conditions = append(conditions, "StartTime >= '"+f.Since.Add(-clockSlack).UTC().Format(time.RFC3339)+"'")
 	}
 	for _, wanted := range []struct{ attribute, value string }{
 		{consign.SinkAttribute, f.Sink},

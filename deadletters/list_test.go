@@ -2,6 +2,7 @@ package deadletters_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -77,4 +78,63 @@ func TestList_WhenTerminated_SaysSo(t *testing.T) {
 	list(t, c, deadletters.Filter{}, 0)
 	require.Equal(t, "terminated", list(t, c, deadletters.Filter{Closed: true}, 1)[0].State)
 	require.ErrorIs(t, deadletters.Replay(t.Context(), c, "dead-letter/x/1/1", ""), deadletters.ErrClosed)
+}
+
+// parked starts a dead letter with a header, which is enough for listings.
+func parked(t *testing.T, c client.Client, n int, header consign.Header) {
+	t.Helper()
+	options := deadletters.StartOptions(consign.Record{
+		ID: fmt.Sprintf("dead-letter/%s/%d/1", header.Sink, n), Sink: header.Sink, Label: header.Label, ParkedAt: header.ParkedAt,
+		Results: []consign.Result{{Source: header.Source, ID: strconv.Itoa(n), Type: header.Type}},
+	})
+	_, err := c.ExecuteWorkflow(t.Context(), options, consign.DeadLetterWorkflow)
+	require.NoError(t, err)
+}
+
+func TestList_SelectsBySourceTypeAndTime_WhateverTheLimit(t *testing.T) {
+	t.Parallel()
+	c := startTemporal(t)
+	now := time.Now()
+	yesterday := now.Add(-24 * time.Hour) // as one that was imported
+	for n := range 210 {                  // more than a page
+		parked(t, c, n, consign.Header{Sink: "hook", Label: "timeout", Source: "edr", Type: "alert", ParkedAt: now})
+	}
+	parked(t, c, 1000, consign.Header{Sink: "hook", Label: "http 400", Source: "scanner", Type: "finding", ParkedAt: yesterday})
+	parked(t, c, 1001, consign.Header{Sink: "desk", Label: "http 400", Source: "scanner", Type: "alert", ParkedAt: yesterday})
+
+	for _, test := range []struct {
+		filter deadletters.Filter
+		want   int
+	}{
+		{deadletters.Filter{Source: "edr"}, 210},
+		{deadletters.Filter{Source: "scanner"}, 2},
+		{deadletters.Filter{Type: "finding"}, 1},
+		{deadletters.Filter{Source: "scanner", Type: "alert", Sink: "desk"}, 1},
+		{deadletters.Filter{Source: "scanner", Sink: "desk", Type: "finding"}, 0},
+		{deadletters.Filter{Since: now.Add(-time.Hour)}, 210},
+		{deadletters.Filter{Until: now.Add(-time.Hour)}, 2},
+		{deadletters.Filter{Since: yesterday, Until: yesterday.Add(time.Second)}, 2},
+		{deadletters.Filter{Since: yesterday.Add(time.Second), Until: now}, 0},
+	} {
+		list(t, c, test.filter, test.want)
+		limited := test.filter
+		limited.Limit = 1
+		list(t, c, limited, min(test.want, 1))
+		counted, err := deadletters.Count(t.Context(), c, limited)
+		require.NoError(t, err)
+		require.EqualValues(t, test.want, counted, "%+v", limited)
+	}
+
+	causes, err := deadletters.Causes(t.Context(), c, deadletters.Filter{Limit: 1})
+	require.NoError(t, err)
+	require.Len(t, causes, 3)
+	require.Equal(t, []string{"hook timeout 210 210", "desk http 400 1 1", "hook http 400 1 1"}, []string{told(causes[0]), told(causes[1]), told(causes[2])})
+	require.WithinDuration(t, yesterday, causes[2].Oldest, time.Millisecond)
+	causes, err = deadletters.Causes(t.Context(), c, deadletters.Filter{Source: "nobody"})
+	require.NoError(t, err)
+	require.Empty(t, causes)
+}
+
+func told(c deadletters.CauseCount) string {
+	return fmt.Sprintf("%s %s %d %d", c.Sink, c.Label, c.DeadLetters, c.Results)
 }

@@ -14,8 +14,8 @@ import (
 
 func listCommand(connection *consign.Options) *cobra.Command {
 	var (
-		filter deadletters.Filter
-		asJSON bool
+		filter         deadletters.Filter
+		counts, asJSON bool
 	)
 	cmd := &cobra.Command{
 		Use:     "list",
@@ -23,6 +23,8 @@ func listCommand(connection *consign.Options) *cobra.Command {
 		Short:   "List dead letters, the newest first",
 		Example: `  consign dead-letters list
   consign dead-letters list --sink slack --cause "http 400"
+  consign dead-letters list --counts
+  consign dead-letters list --since 2h --type vulnerability
   consign dead-letters list --all --json | jq -r .id`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,11 +36,15 @@ func listCommand(connection *consign.Options) *cobra.Command {
 				return err
 			}
 			defer temporal.Close()
+			if counts {
+				return listCounts(cmd, temporal, filter, asJSON)
+			}
 			return list(cmd, temporal, filter, asJSON)
 		},
 	}
 	addFilter(cmd, &filter)
 	cmd.Flags().BoolVar(&filter.Closed, "all", false, "list those too that were replayed or discarded")
+	cmd.Flags().BoolVar(&counts, "counts", false, "count them by sink and cause instead, the most frequent first; --limit has no effect")
 	cmd.Flags().IntVar(&filter.Limit, "limit", 100, "list at most so many; 0 for all")
 	addJSON(cmd, &asJSON)
 	return cmd
@@ -47,6 +53,32 @@ func listCommand(connection *consign.Options) *cobra.Command {
 func addFilter(cmd *cobra.Command, filter *deadletters.Filter) {
 	cmd.Flags().StringVar(&filter.Sink, "sink", "", "only those of this sink")
 	cmd.Flags().StringVar(&filter.Label, "cause", "", `only those with this cause, by its short name, such as "http 400"`)
+	cmd.Flags().StringVar(&filter.Source, "source", "", "only those whose first result is of this source")
+	cmd.Flags().StringVar(&filter.Type, "type", "", "only those whose first result is of this type")
+	cmd.Flags().Var(timeFlag{&filter.Since}, "since", "only those parked since then: how long ago, such as 2h, or a time")
+	cmd.Flags().Var(timeFlag{&filter.Until}, "until", "only those parked before then")
+}
+
+func listCounts(cmd *cobra.Command, temporal client.Client, filter deadletters.Filter, asJSON bool) error {
+	counted, err := deadletters.Causes(cmd.Context(), temporal, filter)
+	if err != nil {
+		return err
+	}
+	out := newTable(cmd.OutOrStdout(), "DEAD LETTERS", "RESULTS", "SINK", "CAUSE", "OLDEST", "NEWEST")
+	for _, c := range counted {
+		if asJSON {
+			err = writeJSON(cmd.OutOrStdout(), c)
+		} else {
+			err = out.row(strconv.Itoa(c.DeadLetters), strconv.Itoa(c.Results), c.Sink, c.Label, c.Oldest.Local().Format(time.DateTime), c.Newest.Local().Format(time.DateTime))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(counted) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no dead letters")
+	}
+	return out.flush()
 }
 
 func list(cmd *cobra.Command, temporal client.Client, filter deadletters.Filter, asJSON bool) error {

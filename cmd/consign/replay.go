@@ -25,15 +25,16 @@ retries. Receivers see the same delivery ids as before. What fails again is park
 
 With --wait, exit code 1 if anything was parked again.`,
 		Example: `  consign dead-letters replay dead-letter/slack/0199…/1 --wait
-  consign dead-letters replay --all --sink slack --cause "http 401"`,
+  consign dead-letters replay --all --sink slack --cause "http 401"
+  consign dead-letters replay --all --sink slack --since 2h`,
 		ValidArgsFunction: openIDs(connection),
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			selective := filter.Sink != "" || filter.Label != ""
+			selective := filter != deadletters.Filter{}
 			switch {
 			case all && len(ids) > 0:
 				return usage(cmd, "--all and ids exclude each other: leave out one of them")
 			case selective && !all:
-				return usage(cmd, "--sink and --cause select among --all: add it")
+				return usage(cmd, "--sink, --cause, --source, --type, --since and --until select among --all: add it")
 			case !all && len(ids) == 0:
 				return usage(cmd, "nothing to replay: name dead letters by id, or say --all")
 			}
