@@ -53,7 +53,7 @@ func (h *history) note(batch []Item, failures []Failed) {
 	var last *Failed
 	failed := 0
 	for i := range failures {
-		if failures[i].Label != labelBrokenOff {
+		if failures[i].Label != LabelBrokenOff {
 			failed++
 			last = &failures[i]
 		}

@@ -38,8 +38,8 @@ type Failed struct {
 // LastAttempts is what is kept of a log of attempts: the last 100.
 func LastAttempts(log []consign.Attempt) []consign.Attempt { return log[max(len(log)-100, 0):] }
 
-// labelBrokenOff is that of an inline attempt whose limit has passed.
-const labelBrokenOff = "broken off"
+// LabelBrokenOff is that of an inline attempt whose limit has passed.
+const LabelBrokenOff = "broken off"
 
 // maxCause is the most that is kept of a failure's text, in bytes.
 const maxCause = 1 << 10
@@ -55,7 +55,7 @@ func outcomeOf(errs []error, redact func(string) string) (outcome Outcome, asked
 		free := errors.Is(err, errBrokenOff)
 		charged = charged || !free && !failure.Permanent
 		if free {
-			failure.Label = labelBrokenOff
+			failure.Label = LabelBrokenOff
 		}
 		asked = max(asked, failure.After)
 		outcome.Failures = append(outcome.Failures, Failed{Index: i, Permanent: failure.Permanent, Label: failure.Label, Cause: Clip(redact(failure.Message), maxCause)})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 )
@@ -33,12 +34,9 @@ func chooseAddresses(ctx context.Context, p *plan, socket string) (at addresses,
 		if err != nil {
 			return ""
 		}
-		var listener net.Listener
-		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
-			return ""
-		}
-		err = listener.Close()
-		return listener.Addr().String()
+		var address string
+		address, err = freeAddress(ctx)
+		return address
 	}
 	for _, address := range []*string{&at.Server, &at.Hook, &at.Desk, &at.Upstream, &at.Rack, &at.HTTP[0], &at.HTTP[1], &at.Broker, &at.Source, &at.Door} {
 		*address = free()
@@ -55,6 +53,24 @@ func chooseAddresses(ctx context.Context, p *plan, socket string) (at addresses,
 		return at, err
 	}
 	return at, os.WriteFile(p.path(addressesName), text, 0o600)
+}
+
+// Ports that are chosen lie below those that Linux gives to outgoing connections, 32768 and up: one of them would be taken
+// before, or between two lives of, the process that is to listen there.
+const firstPort, lastPort = 10_000, 32_000
+
+// freeAddress is one at which nobody listens.
+func freeAddress(ctx context.Context) (string, error) {
+	for tries := 0; ; tries++ {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort)) //nolint:gosec // two runs at once are to choose others
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err == nil {
+			return address, listener.Close()
+		}
+		if tries == 100 {
+			return "", err
+		}
+	}
 }
 
 const addressesName = "addresses.json"

@@ -74,6 +74,10 @@ type story struct {
 	// records are, for each sink, when outcomes of attempts came to stand in the history. Nil: it was
 	// not read, since nothing happened while the workflow was open.
 	records map[string][]int64
+	// silent are, for each sink, the attempts that the history says heard no answer in time: what they sent may
+	// have been taken. lost is when workflow tasks failed or ran out of time, whose inline attempts are made again.
+	silent map[string][]span
+	lost   []int64
 }
 
 const archiveName = "archive"

@@ -20,6 +20,7 @@ import (
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/activities"
+	"github.com/consign-dev/consign/sinks"
 )
 
 // executions are all workflows of a type. Visibility follows what happened by a moment, so the list is
@@ -129,9 +130,8 @@ func readStories(ctx context.Context, temporal client.Client, p *plan, e *eviden
 		if !e.disputed(s) {
 			continue
 		}
-		group.Go(func() (err error) {
-			s.records, err = records(ctx, temporal, executed[s].GetWorkflowId(), executed[s].GetRunId())
-			return err
+		group.Go(func() error {
+			return s.readHistory(ctx, temporal, executed[s])
 		})
 	}
 	return stories, group.Wait()
@@ -182,22 +182,26 @@ func (s *story) readInput(ctx context.Context, temporal client.Client, id *commo
 	return nil
 }
 
-// records are the times at which outcomes of attempts came to stand in a history, by sink.
-func records(ctx context.Context, temporal client.Client, workflow, run string) (map[string][]int64, error) {
-	found := map[string][]int64{}
+// readHistory reads when outcomes of attempts came to stand in the history, which attempts heard nothing, and which
+// workflow tasks were lost.
+func (s *story) readHistory(ctx context.Context, temporal client.Client, id *commonpb.WorkflowExecution) error {
+	s.records, s.silent = map[string][]int64{}, map[string][]span{}
 	queued := map[int64]string{} // sinks by the event that scheduled an attempt
-	note := func(sink string, event *historypb.HistoryEvent) {
+	note := func(sink string, event *historypb.HistoryEvent, outcome *commonpb.Payloads) {
 		if sink != "" {
-			found[sink] = append(found[sink], event.GetEventTime().AsTime().UnixNano())
+			s.records[sink] = append(s.records[sink], event.GetEventTime().AsTime().UnixNano())
+			s.silent[sink] = append(s.silent[sink], silences(outcome)...)
 		}
 	}
-	events := temporal.GetWorkflowHistory(ctx, workflow, run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := temporal.GetWorkflowHistory(ctx, id.GetWorkflowId(), id.GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
 		if err != nil {
-			return nil, fmt.Errorf("reading the history of %s: %w", workflow, err)
+			return fmt.Errorf("reading the history of %s: %w", s.workflow, err)
 		}
-		switch event.GetEventType() { //nolint:exhaustive // the others record no outcome
+		switch event.GetEventType() { //nolint:exhaustive // the others tell nothing of this
+		case enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED, enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+			s.lost = append(s.lost, event.GetEventTime().AsTime().UnixNano())
 		case enumspb.EVENT_TYPE_MARKER_RECORDED:
 			// An inline attempt's summary reads "to hook (webhook)".
 			var summary string
@@ -206,7 +210,7 @@ func records(ctx context.Context, temporal client.Client, workflow, run string) 
 			}
 			if to, ok := strings.CutPrefix(summary, "to "); ok {
 				sink, _, _ := strings.Cut(to, " ")
-				note(sink, event)
+				note(sink, event, event.GetMarkerRecordedEventAttributes().GetDetails()["result"])
 			}
 		case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
 			attributes := event.GetActivityTaskScheduledEventAttributes()
@@ -214,12 +218,29 @@ func records(ctx context.Context, temporal client.Client, workflow, run string) 
 				queued[event.GetEventId()] = strings.TrimPrefix(attributes.GetTaskQueue().GetName(), consign.TaskQueue+".")
 			}
 		case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-			note(queued[event.GetActivityTaskCompletedEventAttributes().GetScheduledEventId()], event)
+			attributes := event.GetActivityTaskCompletedEventAttributes()
+			note(queued[attributes.GetScheduledEventId()], event, attributes.GetResult())
 		case enumspb.EVENT_TYPE_ACTIVITY_TASK_FAILED:
-			note(queued[event.GetActivityTaskFailedEventAttributes().GetScheduledEventId()], event)
+			attributes := event.GetActivityTaskFailedEventAttributes()
+			note(queued[attributes.GetScheduledEventId()], event, attributes.GetFailure().GetApplicationFailureInfo().GetDetails())
 		case enumspb.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
-			note(queued[event.GetActivityTaskTimedOutEventAttributes().GetScheduledEventId()], event)
+			note(queued[event.GetActivityTaskTimedOutEventAttributes().GetScheduledEventId()], event, nil)
 		}
 	}
-	return found, nil
+	return nil
+}
+
+// silences are the attempts that heard no answer in time, of those that an outcome tells of.
+func silences(payloads *commonpb.Payloads) (found []span) {
+	var outcome activities.Outcome
+	if payloads == nil || consign.DataConverter().FromPayloads(payloads, &outcome) != nil {
+		return nil
+	}
+	for _, attempt := range outcome.Attempts {
+		if attempt.Label == sinks.LabelTimeout || attempt.Label == activities.LabelBrokenOff {
+			from := attempt.At.UnixNano()
+			found = append(found, span{from, from + int64(attempt.Took.Duration())})
+		}
+	}
+	return found
 }

@@ -101,13 +101,13 @@ func (e *evidence) judgeRepeats(v *verdict, carriers []*story, sink string, n in
 		of := carriersOf(carriers, t)
 		unrecorded, late := e.unrecorded(of, sink, t), e.late(t)
 		switch {
-		case t.spoiled || e.cutOff(of, sink, t):
+		case t.spoiled || e.cutOff(of, sink, t) || wentUnheard(of, sink, t):
 			v.Spoiled++
-		case unrecorded != "" || late != "":
+		case unrecorded != "" || late != "" || taskLost(of, sink, t):
 			v.Unrecorded++
 		}
 		if before != nil {
-			r := repeat{Sink: sink, Result: resultID(n), Delivery: t.delivery}
+			r := repeat{Sink: sink, Result: resultID(n), Delivery: t.delivery, After: seconds(t.at - before.at)}
 			earlier := carriersOf(carriers, *before)
 			switch was := e.unrecorded(earlier, sink, *before); {
 			case before.spoiled:
@@ -116,6 +116,10 @@ func (e *evidence) judgeRepeats(v *verdict, carriers []*story, sink string, n in
 				r.Because = "unrecorded at " + was
 			case e.cutOff(earlier, sink, *before):
 				r.Because = "the connection broke"
+			case wentUnheard(earlier, sink, *before):
+				r.Because = "no answer came in time"
+			case taskLost(earlier, sink, *before):
+				r.Because = "its workflow task was lost"
 			case late != "":
 				r.Because = "begun before " + late
 			case startedBy(carriers, t) > again+1:

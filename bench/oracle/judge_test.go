@@ -135,6 +135,20 @@ func TestJudge_ARepeat_NeedsAReason(t *testing.T) {
 		"the receiver was killed": {
 			func(e *evidence) { e.happened = []happening{{Process: hookName, Signal: sigkill, From: at, To: at}} }, true,
 		},
+		"no answer came in time": {
+			func(e *evidence) {
+				e.stories[0].silent = map[string][]span{hookName: {{second / 2, second - second/4}}}
+			}, true,
+		},
+		"no answer came in time to another attempt": {
+			func(e *evidence) {
+				e.stories[0].silent = map[string][]span{hookName: {{second + 1, 3 * second}}, deskName: {{0, 9 * second}}}
+			}, false,
+		},
+		"its workflow task was lost": {func(e *evidence) { e.stories[0].lost = []int64{at} }, true},
+		"a workflow task was lost before and after": {
+			func(e *evidence) { e.stories[0].lost = []int64{second - 1, 2*second + 1} }, false,
+		},
 		"its worker had been held meanwhile": {
 			func(e *evidence) {
 				e.happened = []happening{{Process: worker2Name, Signal: sigstop, Pid: 12, From: second / 2, To: 4 * second}}

@@ -49,6 +49,27 @@ func (e *evidence) cutOff(of []*story, sink string, t take) bool {
 	return false
 }
 
+// wentUnheard tells whether one of the workflows that may have made a delivery was told nothing of it in time. A
+// receiver may take a request just after its client has given up.
+func wentUnheard(of []*story, sink string, t take) bool {
+	for _, s := range of {
+		if slices.ContainsFunc(s.silent[sink], func(c span) bool { return t.at >= c.from && t.at <= c.to+int64(grace) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// taskLost tells whether a workflow task was lost between a delivery and its record.
+func taskLost(of []*story, sink string, t take) bool {
+	for _, s := range of {
+		if slices.ContainsFunc(s.lost, func(at int64) bool { return at >= t.at && at <= s.recorded(sink, t) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // unrecorded names what happened to a process that took part in a delivery between it and its record in one of
 // the workflows that may have made it. Empty: nothing did.
 func (e *evidence) unrecorded(of []*story, sink string, t take) string {

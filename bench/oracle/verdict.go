@@ -78,6 +78,8 @@ type repeat struct {
 	Sink     string `json:"sink"`
 	Result   string `json:"result"`
 	Delivery string `json:"delivery,omitempty"`
+	// After is how long after the delivery before, where times are known.
+	After float64 `json:"after_s,omitempty"`
 	// Because is empty when nothing explains it.
 	Because string `json:"because"`
 }
