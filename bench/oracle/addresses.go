@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"sync/atomic"
 )
 
 // addresses where the processes listen, the same after a restart.
@@ -59,10 +60,15 @@ func chooseAddresses(ctx context.Context, p *plan, socket string) (at addresses,
 // before, or between two lives of, the process that is to listen there.
 const firstPort, lastPort = 10_000, 32_000
 
+// nextPort counts from a port that is another one in each process: runs side by side get no port twice.
+var nextPort atomic.Int64
+
+func init() { nextPort.Store(rand.Int64N(lastPort - firstPort)) } //nolint:gochecknoinits // as above
+
 // freeAddress is one at which nobody listens.
 func freeAddress(ctx context.Context) (string, error) {
 	for tries := 0; ; tries++ {
-		address := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort)) //nolint:gosec // two runs at once are to choose others
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1)%(lastPort-firstPort))
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 		if err == nil {
 			return address, listener.Close()

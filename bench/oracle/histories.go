@@ -236,8 +236,11 @@ func silences(payloads *commonpb.Payloads) (found []span) {
 	if payloads == nil || consign.DataConverter().FromPayloads(payloads, &outcome) != nil {
 		return nil
 	}
-	for _, attempt := range outcome.Attempts {
-		if attempt.Label == sinks.LabelTimeout || attempt.Label == activities.LabelBrokenOff {
+	timedOut := func(label string) bool { return label == sinks.LabelTimeout || label == activities.LabelBrokenOff }
+	// The log has one label for all results of an attempt, the outcome one for each of the last.
+	some := slices.ContainsFunc(outcome.Failures, func(failed activities.Failed) bool { return timedOut(failed.Label) })
+	for i, attempt := range outcome.Attempts {
+		if timedOut(attempt.Label) || some && i == len(outcome.Attempts)-1 {
 			from := attempt.At.UnixNano()
 			found = append(found, span{from, from + int64(attempt.Took.Duration())})
 		}
