@@ -50,6 +50,8 @@ const (
 	// StandingActivity and TailActivity are answered by each worker for itself, on its [WorkerQueue].
 	StandingActivity = "standing"
 	TailActivity     = "tail"
+	// ReloadActivity has a worker read its configuration anew, on its [WorkerQueue].
+	ReloadActivity = "reload"
 )
 
 // Search attributes, all of type Keyword. Source and type are set when a Deliver workflow starts;

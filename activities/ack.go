@@ -31,20 +31,21 @@ type Settler interface {
 
 // Ack is the activity "ack": it tells the upstream once. It runs inline first, then queued.
 func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
-	timeout := a.Config.Acks.Timeout
+	now := a.Current()
+	timeout := now.Config.Acks.Timeout
 	if activity.GetInfo(ctx).IsLocalActivity {
 		timeout = min(timeout, InlineLimit)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := a.ack(ctx, in)
+	err := a.ack(ctx, now, in)
 	if err == nil {
 		a.Metrics.acks.WithLabelValues(string(consign.AckSent)).Inc()
 		a.Tail.acked(in.Ack)
 		return nil
 	}
 	failure := sinks.Classify(err)
-	failure.Message = Clip(a.Config.Redact(failure.Message), maxCause)
+	failure.Message = Clip(now.Config.Redact(failure.Message), maxCause)
 	a.Log.Info("ack failed", zap.String("result", in.Ack.Source+"/"+in.Ack.ID), zap.String("cause", failure.Message))
 	info := activity.GetInfo(ctx)
 	attempt := int(info.Attempt)
@@ -52,17 +53,17 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	if !info.IsLocalActivity {
 		made++ // the inline try came before
 	}
-	if failure.Permanent || !info.IsLocalActivity && attempt >= *a.Config.Acks.Retry.Max {
+	if failure.Permanent || !info.IsLocalActivity && attempt >= *now.Config.Acks.Retry.Max {
 		a.Metrics.acks.WithLabelValues(string(consign.AckFailed)).Inc()
 	}
 	return temporal.NewApplicationErrorWithOptions(failure.Message, failure.Label, temporal.ApplicationErrorOptions{
 		NonRetryable:   failure.Permanent,
-		NextRetryDelay: a.ackPolicy().next(made, failure.After),
+		NextRetryDelay: now.ackPolicy().next(made, failure.After),
 		Category:       temporal.ApplicationErrorCategoryBenign,
 	})
 }
 
-func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
+func (a *Activities) ack(ctx context.Context, now *Current, in consign.AckInput) error {
 	if err := in.Target.Check(); err != nil {
 		return sinks.Permanent(sinks.Label(err, "bad target"))
 	}
@@ -78,14 +79,14 @@ func (a *Activities) ack(ctx context.Context, in consign.AckInput) error {
 		}
 		return err
 	case in.Target.HTTP != nil:
-		if a.Acks == nil {
+		if now.Acks == nil {
 			return errors.New("this worker cannot send acks over HTTP")
 		}
 		body, err := in.Ack.Encode()
 		if err != nil {
 			return sinks.Permanent(err)
 		}
-		return a.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, a.began(ctx, in.First), body, nil)
+		return now.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, a.began(ctx, in.First), body, nil)
 	case in.Target.NATS != nil:
 		if a.NATS == nil {
 			// Not for good: another worker may have it.

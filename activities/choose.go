@@ -33,7 +33,7 @@ func factsOf(results []consign.Result) []*config.Facts {
 
 // choose is the leg to a sink with the results that it wants, and those of which it cannot tell; nil if
 // there are none. It notes which ones are wanted.
-func (a *Activities) choose(ctx context.Context, sink config.Sink, facts []*config.Facts, wanted []bool) *Leg {
+func (c *Current) choose(ctx context.Context, sink config.Sink, facts []*config.Facts, wanted []bool) *Leg {
 	leg := legTo(sink)
 	for i, fact := range facts {
 		wants, err := true, errNotInTime
@@ -41,7 +41,7 @@ func (a *Activities) choose(ctx context.Context, sink config.Sink, facts []*conf
 			wants, err = sink.Wants(ctx, fact)
 		}
 		if err != nil {
-			leg.undecided(i, a.Config.Redact(err.Error()))
+			leg.undecided(i, c.Config.Redact(err.Error()))
 		} else if !wants {
 			continue
 		}

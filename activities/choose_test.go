@@ -21,7 +21,9 @@ func router(t *testing.T, yaml string) (*activities.Activities, *prometheus.Regi
 	c, err := config.Parse("test.yaml", []byte(yaml), all.Kinds(), func(string) (string, bool) { return "hunter2-hunter2", true })
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
-	return &activities.Activities{Config: c, Metrics: activities.NewMetrics(registry)}, registry
+	a := &activities.Activities{Metrics: activities.NewMetrics(registry)}
+	a.Use(&activities.Current{Config: c})
+	return a, registry
 }
 
 // counted is the value of a counter without labels.
@@ -69,7 +71,9 @@ sinks:
 	require.Len(t, route.Legs, 2)
 	require.Nil(t, route.Legs[0].Results, "all of them")
 
-	a.Config.Sinks = a.Config.Sinks[:3]
+	c := *a.Current().Config
+	c.Sinks = c.Sinks[:3]
+	a.Use(&activities.Current{Config: &c})
 	route, err = a.Route(t.Context(), activities.RouteInput{Results: withData(`{"n":1}`, `{"n":2}`, `{"n":2}`)})
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 2}, route.Unrouted)

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -53,13 +54,26 @@ const noSuchSink = "this worker has no such sink"
 
 // Deliver is the activity "deliver": one attempt, inline when it runs as a local activity.
 func (a *Activities) Deliver(ctx context.Context, in DeliverInput) (Outcome, error) {
-	gate := a.Gates[in.Sink]
 	if activity.GetInfo(ctx).IsLocalActivity {
+		gate, done := a.gate(in.Sink)
+		defer done()
 		return a.inline(ctx, gate, in), nil
 	}
 	if len(in.Batch) == 0 {
 		return Outcome{}, nil // no workflow of ours sends that
 	}
+	for {
+		outcome, err := a.atGate(ctx, in)
+		if !errors.Is(err, errReplaced) {
+			return outcome, err
+		}
+	}
+}
+
+// atGate makes a queued attempt at the sink's gate of now.
+func (a *Activities) atGate(ctx context.Context, in DeliverInput) (Outcome, error) {
+	gate, done := a.gate(in.Sink)
+	defer done()
 	return a.queued(ctx, gate, in)
 }
 
@@ -109,6 +123,9 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	if gate == nil { // the task was put into another sink's queue
 		return skip(noSuchSink)
 	}
+	if gate.settings.External { // it was polled before the sink became so
+		return skip("the sink is served by a worker of its own")
+	}
 	if in.Policy.TooOld(in.First, a.began(ctx, in.At)) {
 		return skip("older than max_age")
 	}
@@ -116,6 +133,9 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	enter, cancel := context.WithDeadline(ctx, info.Deadline.Add(-in.Policy.whole(len(in.Batch))-time.Second))
 	defer cancel()
 	leave, err := gate.Enter(enter)
+	if errors.Is(err, errReplaced) {
+		return Outcome{}, err // it is made at the gate that has taken this one's place
+	}
 	if err != nil {
 		return skip("no free slot")
 	}
@@ -132,6 +152,9 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 	outcome.Attempts = LastAttempts(append(log, outcome.Attempts...))
 	if ctx.Err() != nil && len(outcome.Failures) == len(in.Batch) {
 		return skip("the worker is stopping")
+	}
+	if gate.cut.Err() != nil && len(outcome.Failures) == len(in.Batch) {
+		return skip("broken off, since the sink's settings have changed")
 	}
 	permanent := 0
 	for _, failed := range outcome.Failures {
@@ -168,7 +191,7 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 		a.Metrics.retries.WithLabelValues(gate.Name()).Inc()
 	}
 	a.pauseGone(ctx, gate, errs)
-	outcome, asked := outcomeOf(errs, a.Config.Redact)
+	outcome, asked := outcomeOf(errs, a.Current().redact(gate))
 	a.Metrics.attempt(gate.Name(), len(in.Batch), outcome.Failures)
 	gate.history.note(in.Batch, outcome.Failures)
 	a.Tail.attempted(in, gate.Name(), outcome.Failures, number, time.Since(began))

@@ -26,13 +26,21 @@ type Gate struct {
 	paused   atomic.Bool // for every worker, as Temporal keeps it
 
 	legs    legs
-	history history
+	history *history
+	hide    func(string) string // nil: nothing
+
+	replaced chan struct{}   // closed when the gate is retired
+	unused   chan struct{}   // closed when it is retired and nobody uses it
+	cut      context.Context // over when attempts under way are broken off
+	breakOff context.CancelFunc
 
 	mu      sync.Mutex
 	until   time.Time     // the sink asked to be left alone until then
 	reopens time.Time     // when an open circuit lets a probe through
 	ramp    int           // attempts at once of a sink whose circuit has closed; 0: as many as may be
 	changed chan struct{} // closed when until, reopens or the circuit's state changes
+	users   int           // attempts under way, and those about to be
+	retired bool
 }
 
 // rampStart is how many attempts at once a sink gets after its circuit has closed. Each that shows it alive
@@ -52,8 +60,8 @@ func (g *Gate) probeIn() time.Duration {
 	return g.settings.Circuit.Open // a probe is under way, and may fail
 }
 
-// NewGate puts a gate before an open sink.
-func NewGate(settings config.Sink, sink sinks.Sink, metrics *Metrics) *Gate {
+// NewGate puts a gate before an open sink. hide takes out of texts what its configuration hides; nil: nothing.
+func NewGate(settings config.Sink, sink sinks.Sink, metrics *Metrics, hide func(string) string) *Gate {
 	g := &Gate{
 		settings: settings,
 		sink:     sink,
@@ -61,7 +69,12 @@ func NewGate(settings config.Sink, sink sinks.Sink, metrics *Metrics) *Gate {
 		legs:     legs{limit: settings.Concurrency + settings.QueueDepth, open: map[string]time.Time{}},
 		changed:  make(chan struct{}),
 		metrics:  metrics,
+		history:  new(history),
+		hide:     hide,
+		replaced: make(chan struct{}),
+		unused:   make(chan struct{}),
 	}
+	g.cut, g.breakOff = context.WithCancel(context.Background())
 	metrics.register(settings.Name)
 	g.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:        settings.Name,
@@ -83,7 +96,9 @@ func NewGate(settings config.Sink, sink sinks.Sink, metrics *Metrics) *Gate {
 				g.ramp = rampStart
 			case gobreaker.StateHalfOpen:
 			}
-			metrics.circuit.WithLabelValues(settings.Name).Set(circuitValue(to))
+			if !g.retired { // else another one's circuit counts
+				metrics.circuit.WithLabelValues(settings.Name).Set(circuitValue(to))
+			}
 			g.signal()
 		},
 	})
@@ -97,7 +112,10 @@ func (g *Gate) Name() string { return g.settings.Name }
 func (g *Gate) Settings() config.Sink { return g.settings }
 
 // Close closes the sink.
-func (g *Gate) Close(ctx context.Context) error { return g.sink.Close(ctx) }
+func (g *Gate) Close(ctx context.Context) error {
+	g.breakOff()
+	return g.sink.Close(ctx)
+}
 
 // signal wakes whoever waits for a change. The mutex is held.
 func (g *Gate) signal() {
@@ -154,7 +172,13 @@ func (g *Gate) Paused() bool { return g.paused.Load() }
 func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case g.running <- struct{}{}:
+		if g.isReplaced() { // with several cases ready, select picks any of them
+			<-g.running
+			return nil, errReplaced
+		}
 		return func() { <-g.running }, nil
+	case <-g.replaced:
+		return nil, errReplaced
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -212,6 +236,9 @@ func (g *Gate) deliver(ctx context.Context, t try) ([]error, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, t.limit, errBrokenOff)
 		defer cancel()
 	}
+	ctx, breakOff := context.WithCancelCause(ctx)
+	defer breakOff(nil)
+	defer context.AfterFunc(g.cut, func() { breakOff(errBrokenOff) })()
 	errs := make([]error, 0, len(t.batch))
 	for start := 0; start < len(t.batch); start += t.batchMax {
 		errs = append(errs, g.classed(g.part(ctx, t.batch[start:min(start+t.batchMax, len(t.batch))], t.timeout))...)
@@ -243,7 +270,7 @@ func (g *Gate) part(ctx context.Context, part []sinks.Delivery, timeout time.Dur
 		return reports
 	}
 	for i, err := range reports {
-		if err != nil && sinks.Classify(err).Label == sinks.LabelTimeout {
+		if err != nil && (g.cut.Err() != nil || sinks.Classify(err).Label == sinks.LabelTimeout) {
 			reports[i] = errBrokenOff
 		}
 	}

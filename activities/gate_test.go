@@ -35,7 +35,7 @@ func newTestGate(sink sinks.Sink, change func(*config.Sink)) *Gate {
 	if change != nil {
 		change(&settings)
 	}
-	return NewGate(settings, sink, NewMetrics(prometheus.NewRegistry()))
+	return NewGate(settings, sink, NewMetrics(prometheus.NewRegistry()), nil)
 }
 
 func (g *Gate) once() error {
@@ -258,7 +258,7 @@ func TestGate_Classes_OverruleWhatTheSinkSays(t *testing.T) {
 	answer := &answering{}
 	c, err := config.Parse("test.yaml", []byte("sinks: {one: {stdout: {}, permanent: [500-599, /invalid_auth/], transient: [409, 503], circuit: {failures: 2}}}"), []config.Kind{stdout.Kind()}, os.LookupEnv)
 	require.NoError(t, err)
-	g := NewGate(c.Sinks[0], answer, NewMetrics(prometheus.NewRegistry()))
+	g := NewGate(c.Sinks[0], answer, NewMetrics(prometheus.NewRegistry()), nil)
 	labelled := func(text string, status int) error { return sinks.Label(errors.New(text), fmt.Sprint("http ", status)) }
 	for name, test := range map[string]struct {
 		err       error

@@ -20,7 +20,7 @@ func (a *Activities) pauseGone(ctx context.Context, gate *Gate, errs []error) {
 	var cause string
 	for _, err := range errs {
 		if failure := sinks.Classify(err); failure.Gone {
-			cause = Clip(a.Config.Redact(failure.Message), maxCause)
+			cause = Clip(a.Current().redact(gate)(failure.Message), maxCause)
 		}
 	}
 	if cause == "" || gate.Paused() {

@@ -76,6 +76,18 @@ func (m *Metrics) register(sink string) {
 	m.seconds.WithLabelValues(sink)
 }
 
+// Forget has the series of a sink end. Its gate is retired, so that nothing counts any more.
+func (m *Metrics) Forget(sink string) {
+	of := prometheus.Labels{"sink": sink}
+	for _, counter := range []*prometheus.CounterVec{m.deliveries, m.attempts, m.retries, m.dropped} {
+		counter.DeletePartialMatch(of)
+	}
+	for _, gauge := range []*prometheus.GaugeVec{m.inflight, m.circuit, m.paused} {
+		gauge.DeletePartialMatch(of)
+	}
+	m.seconds.DeletePartialMatch(of)
+}
+
 // attempt counts what a sink said of a batch.
 func (m *Metrics) attempt(sink string, results int, failures []Failed) {
 	permanent := 0

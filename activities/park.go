@@ -30,8 +30,9 @@ type DeadLetterInput struct {
 func (a *Activities) Park(ctx context.Context, in ParkInput) error {
 	record := in.Record
 	input := DeadLetterInput{Record: record}
-	for _, name := range a.Config.DeadLetters.AlsoTo {
-		if gate := a.Gates[name]; gate != nil {
+	now := a.Current()
+	for _, name := range now.Config.DeadLetters.AlsoTo {
+		if gate := now.Gates[name]; gate != nil {
 			input.AlsoTo = append(input.AlsoTo, legTo(gate.settings))
 		}
 	}

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/consign-dev/consign"
@@ -26,6 +27,14 @@ type Policy struct {
 	Inline bool `json:"inline"`
 	// BestEffort is on_full: drop.
 	BestEffort bool `json:"best_effort,omitempty"`
+}
+
+// LongestDelay is the longest that a leg to a sink waits between two attempts, unless the sink asks for more.
+func LongestDelay(s config.Sink) time.Duration {
+	if len(s.Retry.Schedule) > 0 {
+		return slices.Max(s.Retry.Schedule)
+	}
+	return s.Retry.MaxBackoff
 }
 
 func policyOf(s config.Sink) Policy {

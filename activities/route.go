@@ -50,23 +50,24 @@ type Leg struct {
 
 // Route is the activity "route".
 func (a *Activities) Route(ctx context.Context, in RouteInput) (Route, error) {
-	route := Route{Legs: []Leg{}, AckPolicy: a.ackPolicy()}
+	now := a.Current()
+	route := Route{Legs: []Leg{}, AckPolicy: now.ackPolicy()}
 	if in.Sink != "" {
-		return a.routeTo(ctx, in, route)
+		return a.routeTo(ctx, now, in, route)
 	}
 	facts := factsOf(in.Results)
 	ctx, cancel := context.WithTimeout(ctx, routingLimit)
 	defer cancel()
 	wanted := make([]bool, len(in.Results))
-	for _, sink := range a.Config.Sinks {
-		if leg := a.choose(ctx, sink, facts, wanted); leg != nil {
+	for _, sink := range now.Config.Sinks {
+		if leg := now.choose(ctx, sink, facts, wanted); leg != nil {
 			route.Legs = append(route.Legs, *leg)
 		}
 	}
 	boundCauses(route.Legs)
 	route.Unrouted = unwanted(wanted)
 	if len(route.Unrouted) > 0 {
-		route.Unmatched = a.Config.Unmatched
+		route.Unmatched = now.Config.Unmatched
 		a.Metrics.unmatched.Add(float64(len(route.Unrouted)))
 		a.Unmatched.Add(len(route.Unrouted))
 	}
@@ -78,13 +79,13 @@ func (a *Activities) Route(ctx context.Context, in RouteInput) (Route, error) {
 
 // routeTo is the leg to one sink. Workers may have different configurations, during a roll-out for
 // one, so that this one may not know what another does.
-func (a *Activities) routeTo(ctx context.Context, in RouteInput, route Route) (Route, error) {
+func (a *Activities) routeTo(ctx context.Context, now *Current, in RouteInput, route Route) (Route, error) {
 	sink := in.Sink
-	if gate := a.Gates[sink]; gate != nil {
+	if gate := now.Gates[sink]; gate != nil {
 		leg := new(legTo(gate.settings))
 		if len(in.Results) > 0 {
 			wanted := make([]bool, len(in.Results))
-			leg = a.choose(ctx, gate.settings, factsOf(in.Results), wanted)
+			leg = now.choose(ctx, gate.settings, factsOf(in.Results), wanted)
 			route.Unrouted = unwanted(wanted)
 		}
 		if leg != nil {
@@ -110,8 +111,8 @@ func legTo(sink config.Sink) Leg {
 	return Leg{Sink: sink.Name, Kind: sink.Kind, Policy: policyOf(sink), Singly: sink.RateLimit != ""}
 }
 
-func (a *Activities) ackPolicy() Policy {
-	p := retries(a.Config.Acks.Timeout, a.Config.Acks.Retry)
+func (c *Current) ackPolicy() Policy {
+	p := retries(c.Config.Acks.Timeout, c.Config.Acks.Retry)
 	p.Inline = true
 	return p
 }

@@ -17,9 +17,9 @@ import (
 
 // routes is a worker without sinks, whose routing is what is tailed.
 func routes() *activities.Activities {
-	return &activities.Activities{
-		Config: &config.Config{Sinks: []config.Sink{{Name: "archive", Delivery: config.Delivery{Retry: config.Retry{Max: new(1), Jitter: new(0.0)}, Inline: new(true)}}}, Acks: config.Acks{Retry: config.Retry{Max: new(1), Jitter: new(0.0)}}}, Metrics: activities.NewMetrics(prometheus.NewRegistry()), Log: zap.NewNop(),
-	}
+	a := &activities.Activities{Metrics: activities.NewMetrics(prometheus.NewRegistry()), Log: zap.NewNop()}
+	a.Use(&activities.Current{Config: &config.Config{Sinks: []config.Sink{{Name: "archive", Delivery: config.Delivery{Retry: config.Retry{Max: new(1), Jitter: new(0.0)}, Inline: new(true)}}}, Acks: config.Acks{Retry: config.Retry{Max: new(1), Jitter: new(0.0)}}}})
+	return a
 }
 
 func resultsOf(from, count int) []consign.Result {

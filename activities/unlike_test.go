@@ -18,6 +18,7 @@ func TestDeliver_InAWorkerWithoutTheSink_IsSkippedAndCostsNothing(t *testing.T) 
 	env := suite.NewTestActivityEnvironment()
 	env.SetDataConverter(consign.DataConverter())
 	a := &Activities{Metrics: NewMetrics(prometheus.NewRegistry()), Log: zap.NewNop()}
+	a.Use(new(Current))
 	env.RegisterActivityWithOptions(a.Deliver, activity.RegisterOptions{Name: consign.DeliverActivity})
 	in := DeliverInput{Sink: "b", Batch: []Item{{}, {}}, Policy: Policy{Inline: true, BestEffort: true}}
 

@@ -5,7 +5,7 @@ import "reflect"
 // Address is where a sink of this configuration delivers to, in one line: its kind and the settings of
 // that, as [Config.Show] has them and so without secrets.
 func (c Config) Address(sink Sink) string {
-	e := encoder{c.origins}
+	e := encoder{origins: c.origins}
 	if e.origins == nil {
 		e.origins = newOrigins()
 	}

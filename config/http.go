@@ -91,6 +91,9 @@ func Loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
+// Files are those that it names.
+func (t ServerTLS) Files() []string { return []string{t.Cert, t.Key} }
+
 // Certificate reads the files.
 func (t ServerTLS) Certificate() (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)

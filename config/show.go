@@ -60,7 +60,7 @@ func (c Config) hasLiteralSecret() bool {
 // tree is the configuration as the file would have it with everything filled in. The section
 // "defaults" is left out, as each sink has it in it.
 func (c Config) tree() *node {
-	e := encoder{c.origins}
+	e := encoder{origins: c.origins}
 	if e.origins == nil {
 		e.origins = newOrigins()
 	}
@@ -84,7 +84,11 @@ func (c Config) tree() *node {
 }
 
 // encoder turns Go values into nodes, the reverse of [reader.decode].
-type encoder struct{ *origins }
+type encoder struct {
+	*origins
+
+	reveal bool // also secrets, for what nobody is shown
+}
 
 func (e encoder) sink(sink Sink) *node {
 	path, result := join("sinks", sink.Name), &node{shape: mapping}
@@ -123,6 +127,9 @@ func (e encoder) encode(v reflect.Value, path string) *node {
 		return text
 	}
 	if secret, ok := reflect.TypeAssert[Secret](v); ok {
+		if e.reveal {
+			return &node{shape: scalar, text: secret.File() + ":" + secret.Reveal(), quoted: true}
+		}
 		return &node{shape: scalar, text: secret.String(), quoted: true}
 	}
 	switch v.Kind() {

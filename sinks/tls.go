@@ -51,6 +51,14 @@ func (t *TLS) Validate(report func(field, problem string)) {
 	}
 }
 
+// Files are those that it names. Settings that are nil name none.
+func (t *TLS) Files() []string {
+	if t == nil {
+		return nil
+	}
+	return []string{t.CA, t.ClientCert, t.ClientKey}
+}
+
 // Config returns what crypto/tls needs; nil for settings that are nil.
 func (t *TLS) Config() (*tls.Config, error) {
 	if t == nil {

@@ -56,6 +56,8 @@ type WorkerSink struct {
 	Aliases []string `json:"aliases,omitempty"`
 	// External sinks are served by a worker of another kind.
 	External bool `json:"external,omitempty"`
+	// Draining sinks are not in the configuration any more: they get nothing new, and what waits for them is delivered.
+	Draining bool `json:"draining,omitempty"`
 	// Paused as the worker has read it last, from Temporal.
 	Paused bool `json:"paused,omitempty"`
 	// Circuit is closed, half-open or open, and Reopens when an open one lets the next attempt through.

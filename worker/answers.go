@@ -53,6 +53,7 @@ func (w *Worker) own() sdk.Worker {
 		OnFatalError:                       func(err error) { w.log.Error("worker failed", zap.String("queue", "its own"), zap.Error(err)) },
 	})
 	worker.RegisterActivityWithOptions(w.standing, activity.RegisterOptions{Name: consign.StandingActivity})
+	worker.RegisterActivityWithOptions(w.reload, activity.RegisterOptions{Name: consign.ReloadActivity})
 	worker.RegisterActivityWithOptions(w.tail, activity.RegisterOptions{Name: consign.TailActivity})
 	return worker
 }
@@ -73,15 +74,18 @@ func (w *Worker) tail(ctx context.Context, in activities.TailInput) (activities.
 
 // Standing is what this worker tells of itself.
 func (w *Worker) Standing() status.Standing {
+	now := w.acts.Current()
 	answer := status.Standing{
 		Identity: w.identity, Release: w.options.Release, Since: w.since.UTC(), At: time.Now().UTC(),
-		Config: status.Config{Path: w.options.Config.Path, Digest: w.options.Config.Digest()},
+		Config: status.Config{Path: now.Config.Path, Digest: now.Config.Digest()},
 		Sinks:  []status.WorkerSink{},
 	}
 	answer.Results, answer.Rate = w.acts.Routed.Read()
 	answer.Unmatched, _ = w.acts.Unmatched.Read()
-	for _, sink := range w.options.Config.Sinks {
-		answer.Sinks = append(answer.Sinks, told(w.gates[sink.Name].Facts()))
+	for _, gate := range now.All() {
+		sink := told(gate.Facts())
+		sink.Draining = now.Gates[gate.Name()] != gate
+		answer.Sinks = append(answer.Sinks, sink)
 	}
 	if w.options.Tell != nil {
 		w.options.Tell(&answer)

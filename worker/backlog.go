@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +14,6 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/consign-dev/consign"
-	"github.com/consign-dev/consign/config"
 )
 
 // backlog collects how many queued attempts wait in Temporal for each sink, under each of its names, and
@@ -21,30 +22,25 @@ import (
 type backlog struct {
 	temporal  client.Client
 	namespace string
+	names     func() []string // of the sinks, as of now
 	waiting   *prometheus.Desc
 	polling   *prometheus.Desc
 
 	mu    sync.Mutex
-	heard map[string]queue // what was last heard, by sink
+	heard map[string]queued // what was last heard, by sink
 }
 
-type queue struct{ backlog, pollers float64 }
+type queued struct{ backlog, pollers float64 }
 
 // scrapeTimeout bounds what a scrape waits for Temporal; Prometheus gives up after 10 s by default.
 const scrapeTimeout = 3 * time.Second
 
-func newBacklog(temporal client.Client, namespace string, sinks []config.Sink) *backlog {
-	b := &backlog{
-		temporal: temporal, namespace: namespace, heard: map[string]queue{},
+func newBacklog(temporal client.Client, namespace string, names func() []string) *backlog {
+	return &backlog{
+		temporal: temporal, namespace: namespace, names: names, heard: map[string]queued{},
 		waiting: prometheus.NewDesc("consign_queue_backlog", "Queued attempts that wait in Temporal for a worker, over all workers.", []string{"sink"}, nil),
 		polling: prometheus.NewDesc("consign_queue_pollers", "Workers that asked for a sink's queued attempts within the last 5 minutes.", []string{"sink"}, nil),
 	}
-	for _, sink := range sinks {
-		for _, name := range names(sink) {
-			b.heard[name] = queue{}
-		}
-	}
-	return b
 }
 
 // Describe implements prometheus.Collector.
@@ -59,7 +55,9 @@ func (b *backlog) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for sink := range b.heard {
+	names := b.names()
+	maps.DeleteFunc(b.heard, func(sink string, _ queued) bool { return !slices.Contains(names, sink) })
+	for _, sink := range names {
 		answer, err := b.temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
 			Namespace:     b.namespace,
 			TaskQueue:     &taskqueuepb.TaskQueue{Name: consign.SinkQueue(sink)},
@@ -67,7 +65,7 @@ func (b *backlog) Collect(ch chan<- prometheus.Metric) {
 			ReportStats:   true,
 		})
 		if err == nil {
-			b.heard[sink] = queue{float64(answer.GetStats().GetApproximateBacklogCount()), float64(len(answer.GetPollers()))}
+			b.heard[sink] = queued{float64(answer.GetStats().GetApproximateBacklogCount()), float64(len(answer.GetPollers()))}
 		}
 		ch <- prometheus.MustNewConstMetric(b.waiting, prometheus.GaugeValue, b.heard[sink].backlog, sink)
 		ch <- prometheus.MustNewConstMetric(b.polling, prometheus.GaugeValue, b.heard[sink].pollers, sink)

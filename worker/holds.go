@@ -31,26 +31,27 @@ const (
 type holds struct {
 	worker *Worker
 	warned atomic.Bool
-	stop   context.CancelFunc
+	stop   context.CancelFunc // nil: it does not watch
 	done   chan struct{}
 }
 
-// watch sets the rates of the configuration, reads once, so that a pause from before holds from the first
-// attempt on, and goes on reading.
-func (w *Worker) watch(ctx context.Context) error {
-	h := &holds{worker: w, done: make(chan struct{})}
+// begin sets the rates of sinks that are to be delivered to, and reads what holds them back, so that a pause from before
+// holds from the first attempt on.
+func (h *holds) begin(ctx context.Context, gates []*activities.Gate) error {
+	log := h.worker.log
 	var group errgroup.Group
 	group.SetLimit(holdsAtOnce)
-	for _, sink := range w.options.Config.Sinks {
+	for _, gate := range gates {
+		sink := gate.Settings()
 		group.Go(func() error {
 			if err := h.limit(ctx, sink); err != nil {
 				if sink.RateLimit != "" {
 					return err // it would be attempted without a limit
 				}
-				w.log.Warn("a rate limit from before may still hold: the setting of a sink's queue could not be read", zap.String("sink", sink.Name), zap.Error(err))
+				log.Warn("a rate limit from before may still hold: the setting of a sink's queue could not be read", zap.String("sink", sink.Name), zap.Error(err))
 			}
 			if err := h.carry(ctx, sink); err != nil {
-				w.log.Warn("a pause from before a rename may not hold", zap.String("sink", sink.Name), zap.Error(err))
+				log.Warn("a pause from before a rename may not hold", zap.String("sink", sink.Name), zap.Error(err))
 			}
 			return nil
 		})
@@ -58,11 +59,15 @@ func (w *Worker) watch(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	h.look(ctx)
-	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
-	w.holds = h
-	go h.run(ctx)
+	h.look(ctx, gates)
 	return nil
+}
+
+// watch goes on reading.
+func (h *holds) watch(ctx context.Context) {
+	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
+	h.done = make(chan struct{})
+	go h.run(ctx)
 }
 
 func (h *holds) run(ctx context.Context) {
@@ -74,13 +79,13 @@ func (h *holds) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			h.look(ctx)
+			h.look(ctx, h.worker.acts.Current().All())
 		}
 	}
 }
 
 func (h *holds) end() {
-	if h != nil {
+	if h.stop != nil {
 		h.stop()
 		<-h.done
 	}
@@ -137,11 +142,10 @@ func (h *holds) lift(ctx context.Context, sink config.Sink) error {
 }
 
 // look reads the setting of each sink's queue. While Temporal does not answer, what was read last stands.
-func (h *holds) look(ctx context.Context) {
+func (h *holds) look(ctx context.Context, gates []*activities.Gate) {
 	var group errgroup.Group
 	group.SetLimit(holdsAtOnce)
-	for _, sink := range h.worker.options.Config.Sinks {
-		gate := h.worker.gates[sink.Name]
+	for _, gate := range gates {
 		group.Go(func() error {
 			if err := h.read(ctx, gate); err != nil && ctx.Err() == nil && !h.warned.Swap(true) {
 				h.worker.log.Warn("a pause may not be heard of: the setting of a sink's queue could not be read", zap.String("sink", gate.Name()), zap.Error(err))
@@ -172,6 +176,9 @@ func (h *holds) read(ctx context.Context, gate *activities.Gate) error {
 		if err := h.limit(ctx, gate.Settings()); err != nil {
 			return err
 		}
+	}
+	if gate.Retired() {
+		return nil // another one has taken its place meanwhile, and tells
 	}
 	was := gate.Pause(hold.Paused)
 	if was == hold.Paused {

@@ -18,7 +18,7 @@ const orphanTimeout = 3 * time.Second
 func (w *Worker) warnOfOrphans(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, orphanTimeout)
 	defer cancel()
-	orphans, err := status.Orphans(ctx, w.options.Temporal, slices.Collect(maps.Keys(w.gates)))
+	orphans, err := status.Orphans(ctx, w.options.Temporal, slices.Collect(maps.Keys(w.acts.Current().Gates)))
 	if err != nil {
 		w.log.Debug("looking for sinks that no worker knows", zap.Error(err))
 	}

@@ -13,25 +13,42 @@ import (
 // slots decides when this worker asks for a task of a sink's queue. It does not while the sink's
 // circuit is open or the sink has asked to be left alone, so that no attempt is used up in vain.
 type slots struct {
-	gate  *activities.Gate
-	limit int
-	alias bool // the queue is that of an earlier name, which a pause of the sink does not reach in Temporal
+	name string // under which the sink is polled
 
 	mu   sync.Mutex
+	gate *activities.Gate // nil: none yet
 	held int
-	free chan struct{} // closed when held falls
+	free chan struct{} // closed when held falls, or the gate is another
+}
+
+func newSlots(name string) *slots { return &slots{name: name, free: make(chan struct{})} }
+
+// use has the gate of now decide. Those that are held count on.
+func (s *slots) use(gate *activities.Gate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gate != gate {
+		s.gate = gate
+		s.wake()
+	}
+}
+
+// wake has those that wait look again. The mutex is held.
+func (s *slots) wake() {
+	close(s.free)
+	s.free = make(chan struct{})
 }
 
 // tuner of a sink's worker: slots for its activities, and one of each other kind, which the SDK
 // wants although there is no such work.
-func tuner(gate *activities.Gate, name string) (sdk.WorkerTuner, error) {
+func tuner(own *slots) (sdk.WorkerTuner, error) {
 	unused, err := sdk.NewFixedSizeSlotSupplier(1)
 	if err != nil {
 		return nil, err
 	}
 	return sdk.NewCompositeTuner(sdk.CompositeTunerOptions{
 		WorkflowSlotSupplier:        unused,
-		ActivitySlotSupplier:        &slots{gate: gate, limit: gate.Settings().Concurrency, alias: name != gate.Name(), free: make(chan struct{})},
+		ActivitySlotSupplier:        own,
 		LocalActivitySlotSupplier:   unused,
 		NexusSlotSupplier:           unused,
 		SessionActivitySlotSupplier: unused,
@@ -61,11 +78,15 @@ func (s *slots) ReserveSlot(ctx context.Context, _ sdk.SlotReservationInfo) (*sd
 func (s *slots) try() (permit *sdk.SlotPermit, wait time.Duration, changed, free <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.gate == nil {
+		return nil, time.Minute, nil, s.free
+	}
 	ok, wait, changed := s.gate.Ready(s.held)
-	if s.alias && s.gate.Paused() {
+	// The queue of an earlier name is one that a pause of the sink does not reach in Temporal.
+	if s.name != s.gate.Name() && s.gate.Paused() {
 		return nil, holdsEvery, changed, s.free
 	}
-	if ok && s.held < s.limit {
+	if ok && s.held < s.gate.Settings().Concurrency {
 		s.held++
 		return &sdk.SlotPermit{}, 0, nil, nil
 	}
@@ -86,9 +107,8 @@ func (s *slots) ReleaseSlot(sdk.SlotReleaseInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held--
-	close(s.free)
-	s.free = make(chan struct{})
+	s.wake()
 }
 
-// MaxSlots is the sink's concurrency.
-func (s *slots) MaxSlots() int { return s.limit }
+// MaxSlots says that no limit is known: a reload may change the sink's concurrency.
+func (s *slots) MaxSlots() int { return 0 }

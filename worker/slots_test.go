@@ -23,8 +23,9 @@ func (idle) Close(context.Context) error                       { return nil }
 func TestSlots_WaitForOneThatIsGivenBack_AndEndWithTheirContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		gate := activities.NewGate(config.Sink{Name: "one", Delivery: config.Delivery{Concurrency: 2}}, idle{}, activities.NewMetrics(prometheus.NewRegistry()))
-		s := &slots{gate: gate, limit: 2, free: make(chan struct{})}
+		gate := activities.NewGate(config.Sink{Name: "one", Delivery: config.Delivery{Concurrency: 2}}, idle{}, activities.NewMetrics(prometheus.NewRegistry()), nil)
+		s := newSlots("one")
+		s.use(gate)
 		for range 2 {
 			_, err := s.ReserveSlot(t.Context(), nil)
 			require.NoError(t, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +19,6 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/activities"
 	"github.com/consign-dev/consign/config"
-	"github.com/consign-dev/consign/sinks"
-	"github.com/consign-dev/consign/sinks/webhook"
 	"github.com/consign-dev/consign/status"
 	"github.com/consign-dev/consign/workflows"
 )
@@ -48,6 +48,9 @@ type Options struct {
 	Drain time.Duration
 	// Release of the program, as others are told. Default: none.
 	Release string
+	// Reread reads the configuration anew, for [Worker.Reread]. It makes the checks that are made at a start, and its
+	// error tells all mistakes. Nil: this worker reloads only by [Worker.Reload].
+	Reread func(context.Context) (*config.Config, error)
 	// Tell adds to what this worker tells of itself what only the program around it knows: its sources, and the
 	// disk of a server in the same process. Default: nothing.
 	Tell func(*status.Standing)
@@ -64,11 +67,34 @@ type Worker struct {
 	since    time.Time
 	metrics  *activities.Metrics
 	acts     *activities.Activities
-	gates    map[string]*activities.Gate
-	acks     *webhook.Sender
-	workers  []sdk.Worker
+	workers  []sdk.Worker // on the main queue and on its own
 	holds    *holds
+	reloads  *reloadMetrics
 	log      *zap.Logger
+
+	// ending is over when what was replaced need not be waited for any more.
+	ending context.Context
+	end    context.CancelFunc
+	// stopping is over from the moment that Stop is called.
+	stopping context.Context
+	stop     context.CancelFunc
+	// replaced is what a reload has replaced, while it is still in use.
+	replaced sync.WaitGroup
+
+	rereading sync.Mutex
+
+	// mu is held by whoever changes what follows: a reload, the end of a drain, Stop.
+	mu      sync.Mutex
+	sinks   map[string]sink   // that are open, by name
+	queues  map[string]*queue // that are polled, by the name of the sink
+	stopped bool
+}
+
+// sink is one that is open.
+type sink struct {
+	gate *activities.Gate
+	// fingerprint of its settings, as of when it was opened.
+	fingerprint string
 }
 
 // Start opens the sinks and begins to work. The error names every sink that could not be opened, or
@@ -76,41 +102,35 @@ type Worker struct {
 func Start(ctx context.Context, o Options) (*Worker, error) {
 	o.setDefaults()
 	sdk.SetStickyWorkflowCacheSize(stickyCache)
-	w := &Worker{options: o, identity: newIdentity(), since: time.Now(), gates: map[string]*activities.Gate{}, log: o.Log}
+	w := &Worker{
+		options: o, identity: newIdentity(), since: time.Now(), log: o.Log,
+		sinks: map[string]sink{}, queues: map[string]*queue{}, reloads: newReloadMetrics(o.Registry),
+	}
+	w.ending, w.end = context.WithCancel(context.WithoutCancel(ctx))
+	w.stopping, w.stop = context.WithCancel(w.ending)
 	w.metrics = activities.NewMetrics(o.Registry)
-	if err := w.open(ctx, w.metrics); err != nil {
+	w.acts = &activities.Activities{Temporal: o.Temporal, NATS: o.NATS, Metrics: w.metrics, Log: o.Log}
+	w.holds = &holds{worker: w}
+	next, err := w.plan(ctx, o.Config)
+	if err != nil {
 		return nil, errors.Join(err, w.close(ctx))
 	}
 	if err := consign.CheckSetup(ctx, o.Temporal, o.Namespace); err != nil {
-		return nil, errors.Join(err, w.close(ctx))
+		return nil, errors.Join(err, next.abandon(ctx), w.close(ctx))
 	}
-	o.Registry.MustRegister(newBacklog(o.Temporal, o.Namespace, o.Config.Sinks))
-	w.acts = &activities.Activities{
-		Config: o.Config, Gates: w.gates, Temporal: o.Temporal, Acks: w.acks, NATS: o.NATS, Metrics: w.metrics, Log: o.Log,
+	if err := w.prepare(ctx, next); err != nil {
+		return nil, errors.Join(err, next.abandon(ctx), w.close(ctx))
 	}
-	w.workers = append(w.workers, w.main(w.acts), w.own())
-	for _, sink := range o.Config.Sinks {
-		if sink.External {
-			o.Log.Info("attempts at this sink wait for a worker of its own", zap.String("sink", sink.Name), zap.String("queue", consign.SinkQueue(sink.Name)))
-			continue
-		}
-		for _, name := range names(sink) {
-			worker, err := w.sink(w.acts, name)
-			if err != nil {
-				return nil, errors.Join(err, w.close(ctx))
-			}
-			w.workers = append(w.workers, worker)
-		}
-	}
-	if err := w.watch(ctx); err != nil {
-		return nil, errors.Join(err, w.close(ctx))
-	}
-	for i, worker := range w.workers {
+	w.commit(next)
+	o.Registry.MustRegister(newBacklog(o.Temporal, o.Namespace, w.queueNames))
+	for _, worker := range []sdk.Worker{w.main(w.acts), w.own()} {
 		if err := worker.Start(); err != nil {
-			w.workers = w.workers[:i]
 			return nil, errors.Join(fmt.Errorf("starting the worker: %w", err), w.Stop(ctx))
 		}
+		w.workers = append(w.workers, worker)
 	}
+	w.holds.watch(ctx)
+	w.replaced.Go(w.watchDrains)
 	w.warnOfOrphans(ctx)
 	o.Log.Info("worker started", zap.Int("sinks", len(o.Config.Sinks)), zap.String("namespace", o.Namespace))
 	return w, nil
@@ -131,44 +151,22 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// names of a sink: its own first, then those that it had before.
-func names(sink config.Sink) []string { return append([]string{sink.Name}, sink.Aliases...) }
-
 // Gate of a sink, by its name or an alias; nil if there is none of that name.
-func (w *Worker) Gate(sink string) *activities.Gate { return w.gates[sink] }
+func (w *Worker) Gate(sink string) *activities.Gate { return w.acts.Current().Gates[sink] }
+
+// Config is the configuration that this worker goes by now.
+func (w *Worker) Config() *config.Config { return w.acts.Current().Config }
+
+// queueNames are the names of sinks in whose queues something may wait.
+func (w *Worker) queueNames() []string {
+	now := w.acts.Current()
+	names := slices.AppendSeq(slices.Collect(maps.Keys(now.Gates)), maps.Keys(now.Draining))
+	slices.Sort(names)
+	return names
+}
 
 // Registry that holds the worker's metrics.
 func (w *Worker) Registry() *prometheus.Registry { return w.options.Registry }
-
-// open opens every sink, and names all that cannot be opened.
-func (w *Worker) open(ctx context.Context, metrics *activities.Metrics) error {
-	var problems []error
-	for _, settings := range w.options.Config.Sinks {
-		kind, ok := settings.Settings.(sinks.Settings)
-		if !ok {
-			problems = append(problems, fmt.Errorf("sink %s: kind %s cannot be opened", settings.Name, settings.Kind))
-			continue
-		}
-		sink, err := kind.Open(ctx, settings.Name)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("sinks.%s.%s: %s", settings.Name, settings.Kind, w.options.Config.Redact(err.Error())))
-			continue
-		}
-		gate := activities.NewGate(settings, sink, metrics)
-		for _, name := range names(settings) {
-			w.gates[name] = gate
-		}
-	}
-	acks, guard := w.options.Config.Acks, webhook.GuardDefault
-	if acks.Private != nil && !*acks.Private {
-		guard = webhook.GuardStrict
-	}
-	var err error
-	if w.acks, err = webhook.NewSender(acks.Secret, acks.Secrets, guard); err != nil {
-		problems = append(problems, fmt.Errorf("acks.%w", err))
-	}
-	return errors.Join(problems...)
-}
 
 // main works on workflows and on every activity but the queued attempts.
 func (w *Worker) main(acts *activities.Activities) sdk.Worker {
@@ -194,35 +192,22 @@ func (w *Worker) main(acts *activities.Activities) sdk.Worker {
 	return worker
 }
 
-// sink works on what is queued for a sink under one of its names.
-func (w *Worker) sink(acts *activities.Activities, name string) (sdk.Worker, error) {
-	gate := w.gates[name]
-	tuner, err := tuner(gate, name)
-	if err != nil {
-		return nil, fmt.Errorf("sink %s: %w", name, err)
-	}
-	worker := sdk.New(w.options.Temporal, consign.SinkQueue(name), sdk.Options{
-		Identity:                         w.identity,
-		Tuner:                            tuner,
-		MaxConcurrentActivityTaskPollers: min(4, gate.Settings().Concurrency),
-		DisableWorkflowWorker:            true,
-		WorkerStopTimeout:                w.options.Drain,
-		DisableRegistrationAliasing:      true,
-		OnFatalError:                     func(err error) { w.log.Error("worker failed", zap.String("sink", name), zap.Error(err)) },
-	})
-	worker.RegisterActivityWithOptions(acts.Deliver, activity.RegisterOptions{Name: consign.DeliverActivity})
-	worker.RegisterActivityWithOptions(acts.Route, activity.RegisterOptions{Name: consign.RouteActivity})
-	return worker, nil
-}
-
 // Stop takes no more work, lets attempts under way finish within the drain time, and closes the
 // sinks. What is not over by then, or when ctx is over, Temporal has tried again by another worker.
 func (w *Worker) Stop(ctx context.Context) error {
+	w.stop()
+	w.mu.Lock()
+	w.stopped = true
+	workers := append([]sdk.Worker(nil), w.workers...)
+	for _, queue := range w.queues {
+		workers = append(workers, queue.worker)
+	}
+	w.mu.Unlock()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		var all sync.WaitGroup
-		for _, worker := range w.workers {
+		for _, worker := range workers {
 			all.Go(worker.Stop)
 		}
 		all.Wait()
@@ -240,19 +225,25 @@ func (w *Worker) Stop(ctx context.Context) error {
 }
 
 func (w *Worker) close(ctx context.Context) error {
+	w.end()
 	w.holds.end()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.replaced.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
 	var problems []error
-	for _, sink := range w.options.Config.Sinks {
-		gate := w.gates[sink.Name]
-		if gate == nil {
-			continue // it could not be opened
-		}
-		if err := gate.Close(ctx); err != nil {
-			problems = append(problems, fmt.Errorf("closing sink %s: %w", sink.Name, err))
+	for name, sink := range w.sinks {
+		if err := sink.gate.Close(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("closing sink %s: %w", name, err))
 		}
 	}
-	if w.acks != nil {
-		w.acks.Close()
+	if now := w.acts.Current(); now != nil {
+		closeAcks(now)
 	}
 	return errors.Join(problems...)
 }

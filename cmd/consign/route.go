@@ -45,8 +45,9 @@ be evaluated on it.`,
 			}
 			r := router{
 				config: c, now: time.Now(),
-				activities: &activities.Activities{Config: c, Metrics: activities.NewMetrics(prometheus.NewRegistry())},
+				activities: &activities.Activities{Metrics: activities.NewMetrics(prometheus.NewRegistry())},
 			}
+			r.activities.Use(&activities.Current{Config: c})
 			failed := 0
 			err = results.Read(cmd.Context(), files, cmd.InOrStdin(), func(place string, result consign.Result, err error) error {
 				if err != nil {

@@ -46,6 +46,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -95,6 +96,16 @@ func (c *Config) SetDefaults() {
 	if c.Create == nil {
 		c.Create = new(true)
 	}
+}
+
+// Files are those that the URL names. Of a text in the other form, host=… password=…, none is known.
+func (c *Config) Files() []string {
+	address, err := url.Parse(c.URL.Reveal())
+	if err != nil {
+		return nil
+	}
+	named := address.Query()
+	return []string{named.Get("sslrootcert"), named.Get("sslcert"), named.Get("sslkey")}
 }
 
 // Validate reports what is wrong, and shows no part of the URL in doing so but a mistaken scheme.

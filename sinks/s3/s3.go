@@ -115,6 +115,9 @@ type Config struct {
 
 var _ sinks.Settings = (*Config)(nil)
 
+// Files are those that are read when the sink is opened.
+func (c *Config) Files() []string { return []string{c.CA} }
+
 // SetDefaults fills in what is left out.
 func (c *Config) SetDefaults() {
 	if c.Compression == "" {

@@ -28,6 +28,9 @@ type TLS struct {
 	MinVersion string `yaml:"min_version"`
 }
 
+// Files are those that it names.
+func (t TLS) Files() []string { return []string{t.CA, t.ClientCert, t.ClientKey} }
+
 // config reads the files and returns what [crypto/tls] needs, and reports what is wrong by field.
 func (t TLS) config(report func(field, problem string)) *tls.Config {
 	files := sinks.TLS{CA: t.CA, ClientCert: t.ClientCert, ClientKey: t.ClientKey, ServerName: t.ServerName}
