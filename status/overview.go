@@ -41,6 +41,8 @@ const (
 	// StateUnattended: no worker asks for its queued attempts.
 	StateUnattended  = "unattended"
 	StateCircuitOpen = "circuit open"
+	// StateDraining: no worker's configuration has it any more, and what waits for it is delivered.
+	StateDraining = "draining"
 )
 
 // Sink is a sink over all workers.
@@ -51,8 +53,10 @@ type Sink struct {
 	Aliases []string `json:"aliases,omitempty"`
 	// External sinks are served by a worker of another kind.
 	External bool `json:"external,omitempty"`
-	// State is open, paused, rate-limited, unattended or circuit open: the gravest that is true.
+	// State is open, paused, rate-limited, unattended, circuit open or draining: the gravest that is true.
 	State string `json:"state"`
+	// Draining counts workers that deliver only what waits for it, since their configuration has it no more.
+	Draining int `json:"draining,omitempty"`
 	// Hold is what Temporal holds it back by, and how much waits. Its rate stands in RateLimit.
 	consign.Hold
 	// RateLimit in attempts a second over all workers; 0: none.

@@ -147,6 +147,9 @@ func (r *reading) collect(known []config.Sink) (names []string) {
 
 // hear adds what a worker tells of a sink.
 func (s *Sink) hear(worker string, told WorkerSink) {
+	if told.Draining {
+		s.Draining++
+	}
 	s.Circuits[worker] = told.Circuit
 	if told.Circuit != CircuitClosed {
 		s.CircuitsOpen++
@@ -270,6 +273,8 @@ func stateOf(s Sink) string {
 		return StateUnattended
 	case s.CircuitsOpen > 0:
 		return StateCircuitOpen
+	case s.Draining > 0 && s.Draining == len(s.Circuits):
+		return StateDraining
 	case s.Hold.Rate > 0:
 		return StateRateLimited
 	}

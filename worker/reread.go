@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,15 +20,24 @@ var errNoReread = errors.New("this worker was given its configuration by a progr
 // who has asked, or what. Where there are mistakes the worker goes on by the configuration from before: they stand in
 // the answer, and in the log.
 func (w *Worker) Reread(ctx context.Context, by string) status.Reload {
+	if by == "" {
+		by = "unknown"
+	}
 	w.rereading.Lock() // else what was read first might come last
 	defer w.rereading.Unlock()
+	w.log.Info("reading the configuration anew", zap.String("by", by))
 	changes, err := w.reread(ctx)
 	now := w.acts.Current().Config
 	answer := status.Reload{Identity: w.identity, Config: status.Config{Path: now.Path, Digest: now.Digest()}, Changes: changes}
 	if err == nil {
+		w.refused = nil
 		return answer
 	}
 	answer.Refused = mistakes(err)
+	if by == changedFiles && slices.Equal(answer.Refused, w.refused) {
+		return answer // it was tried again, and the log has them
+	}
+	w.refused = answer.Refused
 	for _, mistake := range answer.Refused {
 		w.log.Error("mistake in the configuration", zap.String("mistake", mistake))
 	}

@@ -81,7 +81,9 @@ type Worker struct {
 	// replaced is what a reload has replaced, while it is still in use.
 	replaced sync.WaitGroup
 
+	// rereading is held while the configuration is read anew, and by whoever changes refused: the mistakes of the last.
 	rereading sync.Mutex
+	refused   []string
 
 	// mu is held by whoever changes what follows: a reload, the end of a drain, Stop.
 	mu      sync.Mutex

@@ -28,6 +28,7 @@ type workerFlags struct {
 	drain                     time.Duration
 	http                      string
 	httpInsecure              bool
+	watch                     bool
 }
 
 func (f *workerFlags) add(cmd *cobra.Command) {
@@ -36,6 +37,7 @@ func (f *workerFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "info", "what to log on standard error: debug, info, warn or error")
 	cmd.Flags().StringVar(&f.http, "http", "", "take results over HTTP at /v1/results on this host:port; a port alone is on 127.0.0.1 (default: http.listen of the configuration)")
 	cmd.Flags().BoolVar(&f.httpInsecure, "http-insecure", false, "let others reach the address of --http without tokens or without TLS")
+	cmd.Flags().BoolVar(&f.watch, "watch", true, "reload when a file of the configuration changes, those of secrets and certificates included; SIGHUP and \"consign reload\" work also without")
 	cmd.Flags().DurationVar(&f.drain, "drain", worker.DefaultDrain, "how long to let attempts under way finish when stopped; Temporal has the others tried again")
 }
 
@@ -48,6 +50,8 @@ type workplace struct {
 	sources *nats.Sources
 	drain   time.Duration
 	disk    func() status.Disk // nil: Temporal runs elsewhere
+	flags   *workerFlags
+	hangups *hangups
 }
 
 // tell adds to what the worker tells of itself what it does not know.
@@ -82,10 +86,7 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.http != "" {
-		c.HTTP.Listen = f.http
-		c.HTTP.Insecure = c.HTTP.Insecure || f.httpInsecure
-	}
+	f.overrule(c)
 	for _, note := range c.Notes {
 		log.Warn("note on the configuration", zap.String("note", note.Error()))
 	}
@@ -105,8 +106,9 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 		log.Info("metrics", zap.String("url", "http://"+m.address+"/metrics"))
 	}
 	worker.TuneGC()
-	place := &workplace{log: log, config: c, metrics: m, sources: sources, drain: f.drain}
+	place := &workplace{log: log, config: c, metrics: m, sources: sources, drain: f.drain, flags: f, hangups: awaitHangups()}
 	if place.source, err = listenHTTP(cmd.Context(), place); err != nil {
+		place.hangups.stop()
 		m.stop()
 		return nil, err
 	}
@@ -115,6 +117,7 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 
 // close stops what serves beside the worker.
 func (p *workplace) close() {
+	p.hangups.stop()
 	p.source.stop(p.log, 0)
 	p.metrics.stop()
 }
@@ -146,12 +149,13 @@ func trySinks(ctx context.Context, c *config.Config) error {
 type running struct {
 	*worker.Worker
 	reading *nats.Reading
+	reload  *reloader
 }
 
 // start starts the worker, then takes results over HTTP and reads the sources.
 func (p *workplace) start(ctx context.Context, temporal client.Client, namespace string) (*running, error) {
 	w, err := worker.Start(ctx, worker.Options{
-		Temporal: temporal, Namespace: namespace, Config: p.config, NATS: p.sources, Release: release(), Tell: p.tell,
+		Temporal: temporal, Namespace: namespace, Config: p.config, NATS: p.sources, Release: release(), Tell: p.tell, Reread: p.reread,
 		Drain: p.drain, Registry: p.metrics.registry, Log: p.log,
 	})
 	if err != nil {
@@ -161,7 +165,7 @@ func (p *workplace) start(ctx context.Context, temporal client.Client, namespace
 	if err != nil {
 		return nil, errors.Join(err, w.Stop(ctx), p.sources.Close(ctx))
 	}
-	r := &running{w, reading}
+	r := &running{w, reading, p.reloads(w)}
 	if err := p.source.open(temporal, p.config.HTTP.BatchMax); err != nil {
 		return nil, errors.Join(err, p.stop(r)) //nolint:contextcheck // it stops also when ctx is over
 	}
@@ -175,6 +179,7 @@ const stopGrace = 2 * time.Second
 // each within the drain time. A sink that hangs even when it is closed, such as a pipe that nobody reads, is left
 // behind: what it has not taken is safe in Temporal.
 func (p *workplace) stop(r *running) error {
+	r.reload.stop()
 	p.source.stop(p.log, p.drain)
 	p.log.Info("draining", zap.Duration("within", p.drain))
 	ctx, cancel := context.WithTimeout(context.Background(), p.drain+stopGrace)
