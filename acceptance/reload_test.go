@@ -182,9 +182,9 @@ func TestReload_OfAFileThatChanges_HoldsOnTwoWorkersWithin5s(t *testing.T) {
 		return server
 	}
 	to, other := count(&first), count(&second)
-	const sinks = "sinks:\n  hook: {webhook: {url: %s}}\n  same: {held: {}}\n"
+	const text = "sinks:\n  hook: {webhook: {url: %s}}\n  same: {held: {}}\n"
 	d := newDepot(t, "same", "more")
-	path := d.file(fmt.Sprintf(sinks, to.URL))
+	path := d.file(fmt.Sprintf(text, to.URL))
 	one, logs := d.employ(path)
 	two, _ := d.employ(path)
 	d.watch(one)
@@ -194,7 +194,7 @@ func TestReload_OfAFileThatChanges_HoldsOnTwoWorkersWithin5s(t *testing.T) {
 	same, old := one.Gate("same"), one.Gate("hook")
 	digest := one.Config().Digest()
 
-	d.swap(path, fmt.Sprintf(sinks, other.URL)+"  more: {held: {}}\nunmatched: park\n")
+	d.swap(path, fmt.Sprintf(text, other.URL)+"  more: {held: {}}\nunmatched: park\n")
 	require.Eventually(t, func() bool { return one.Gate("more") != nil && two.Gate("more") != nil }, reloads, 10*time.Millisecond)
 	require.NotEqual(t, digest, one.Config().Digest())
 	require.Equal(t, one.Config().Digest(), two.Config().Digest())
@@ -319,9 +319,10 @@ func TestReload_SinkThatIsRemoved_GetsNothingNew_AndDrains(t *testing.T) {
 	standing := w.Standing()
 	require.Len(t, standing.Sinks, 2)
 	require.True(t, standing.Sinks[1].Draining)
-	overview, err := status.Read(t.Context(), d.temporal, d.namespace)
-	require.NoError(t, err)
-	require.Equal(t, status.StateDraining, overview.Sinks[1].State)
+	d.eventually(func() bool {
+		overview, err := status.Read(t.Context(), d.temporal, d.namespace)
+		return err == nil && len(overview.Sinks) == 2 && overview.Sinks[1].State == status.StateDraining
+	}, "for whoever asks how everything stands")
 
 	d.sinks["two"].answers(nil)
 	require.True(t, d.wait(waits).Delivered(), "what waits is delivered")
@@ -393,10 +394,10 @@ func TestReload_IsAskedForOfEveryWorker_ThroughTemporal(t *testing.T) {
 		return err == nil && len(seen) == 2
 	}, "both are seen")
 	d.write(bad, "sinks: [\n")
-	all, err := status.ReloadAll(t.Context(), d.temporal, d.namespace, "me@here")
+	answers, err := status.ReloadAll(t.Context(), d.temporal, d.namespace, "me@here")
 	require.NoError(t, err)
-	require.Len(t, all, 2)
-	for _, answer := range all {
+	require.Len(t, answers, 2)
+	for _, answer := range answers {
 		switch answer.Identity {
 		case one.Identity():
 			require.True(t, answer.Done(), "%+v", answer)

@@ -33,7 +33,7 @@ var errStopped = errors.New("this worker is stopping")
 func (w *Worker) Reload(ctx context.Context, c *config.Config) (status.Changes, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(w.stopping, cancel)()
+	defer context.AfterFunc(w.stopping, cancel)() //nolint:contextcheck // it ends with the worker too
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stopped {
@@ -52,7 +52,7 @@ func (w *Worker) reloadTo(ctx context.Context, c *config.Config) (status.Changes
 	if err := w.prepare(ctx, next); err != nil {
 		return status.Changes{}, errors.Join(err, next.abandon(ctx))
 	}
-	w.commit(next)
+	w.commit(next) //nolint:contextcheck // what it ends lasts longer than a reload
 	w.log.Info("configuration reloaded",
 		zap.Strings("added", next.changes.Added), zap.Strings("changed", next.changes.Changed),
 		zap.Strings("removed", next.changes.Removed), zap.Strings("unchanged", next.changes.Unchanged))
@@ -175,7 +175,7 @@ func restart(started, now *config.Config) (parts []string) {
 		delete(fingerprints, source.Name)
 	}
 	for _, source := range now.Sources {
-		if _, new := fingerprints[source.Name]; new {
+		if _, added := fingerprints[source.Name]; added {
 			parts = append(parts, "sources."+source.Name)
 		}
 	}

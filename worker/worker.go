@@ -123,7 +123,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	if err := w.prepare(ctx, next); err != nil {
 		return nil, errors.Join(err, next.abandon(ctx), w.close(ctx))
 	}
-	w.commit(next)
+	w.commit(next) //nolint:contextcheck // nothing ends yet
 	o.Registry.MustRegister(newBacklog(o.Temporal, o.Namespace, w.queueNames))
 	for _, worker := range []sdk.Worker{w.main(w.acts), w.own()} {
 		if err := worker.Start(); err != nil {

@@ -165,7 +165,7 @@ func (p *workplace) start(ctx context.Context, temporal client.Client, namespace
 	if err != nil {
 		return nil, errors.Join(err, w.Stop(ctx), p.sources.Close(ctx))
 	}
-	r := &running{w, reading, p.reloads(w)}
+	r := &running{w, reading, p.reloads(w)} //nolint:contextcheck // until it is stopped
 	if err := p.source.open(temporal, p.config.HTTP.BatchMax); err != nil {
 		return nil, errors.Join(err, p.stop(r)) //nolint:contextcheck // it stops also when ctx is over
 	}

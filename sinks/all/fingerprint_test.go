@@ -1,6 +1,7 @@
 package all_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -37,10 +38,7 @@ sinks:
 	require.Subset(t, first.Files(), []string{token, certificates.CA})
 
 	with := func(name, value string) string {
-		changed := map[string]string{}
-		for key, value := range words {
-			changed[key] = value
-		}
+		changed := maps.Clone(words)
 		changed[name] = value
 		return read(t, text, changed).Sinks[0].Fingerprint()
 	}
