@@ -66,6 +66,8 @@ type Record struct {
 	Replays int `json:"replays"`
 	// ReplayedBy says who asked for the last one, where that is known.
 	ReplayedBy string `json:"replayed_by,omitempty"`
+	// ReplayedTo is the sink that the last replay went to, where that is another one.
+	ReplayedTo string `json:"replayed_to,omitempty"`
 	// AlsoTo says what became of the record at the sinks named under dead_letters.also_to.
 	AlsoTo []LegReceipt `json:"also_to,omitempty"`
 	// Reason that was given for discarding it.
@@ -115,4 +117,8 @@ type DiscardRequest struct {
 type ReplayRequest struct {
 	// By says who asked. Optional.
 	By string `json:"by,omitempty"`
+	// To is the sink that gets it, instead of the one that did not take it. Optional.
+	To string `json:"to,omitempty"`
+	// Order is the id of the bulk order that this replay is a part of. Optional.
+	Order string `json:"order,omitempty"`
 }

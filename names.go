@@ -11,6 +11,9 @@ const (
 	// DeadLetterWorkflow is the workflow type that holds what could not be delivered.
 	DeadLetterWorkflow = "DeadLetter"
 
+	// BulkWorkflow is the workflow type that carries out an order about many dead letters.
+	BulkWorkflow = "Bulk"
+
 	// FirstAttemptsUpdate is the update of Deliver that returns once every first attempt is over.
 	FirstAttemptsUpdate = "first_attempts"
 
@@ -32,7 +35,12 @@ const (
 	DigestMemo = "digest"
 	// HeaderMemo is the memo key under which a dead letter keeps its header, for listings.
 	HeaderMemo = "header"
+	// OrderMemo is the memo key under which a Bulk workflow keeps its order, without the ids, for listings.
+	OrderMemo = "order"
 )
+
+// BulkPrefix begins the ids of bulk orders.
+const BulkPrefix = "bulk/"
 
 // How the workflow ids of deliveries and of dead letters begin.
 const (
@@ -50,6 +58,8 @@ const (
 	// StandingActivity and TailActivity are answered by each worker for itself, on its [WorkerQueue].
 	StandingActivity = "standing"
 	TailActivity     = "tail"
+	// BulkActivity carries out a bulk order, in a workflow of the type [BulkWorkflow].
+	BulkActivity = "bulk"
 	// ReloadActivity has a worker read its configuration anew, on its [WorkerQueue].
 	ReloadActivity = "reload"
 )

@@ -20,19 +20,24 @@ import (
 // Filter says which dead letters to list. The zero value means every open one.
 type Filter struct {
 	// Sink that did not take the results. Empty: any.
-	Sink string
+	Sink string `json:"sink,omitempty"`
 	// Label is the short name of the cause, such as "http 400". Empty: any.
-	Label string
+	Label string `json:"label,omitempty"`
 	// State is "parked", "retrying" (a replay is under way), "replayed" or "discarded". Empty: any.
-	State string
+	State string `json:"state,omitempty"`
 	// Source and Type of the first result that is held. Empty: any.
-	Source, Type string
+	Source string `json:"source,omitempty"`
+	Type   string `json:"type,omitempty"`
 	// Since and Until bound when it was parked: not before the one, and before the other. Zero: whenever.
-	Since, Until time.Time
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	// Where is a condition in CEL over the dead letter and one of the results that it holds; see [config.RecordCondition].
+	// Those for which it cannot be evaluated are not selected. Empty: any.
+	Where string `json:"where,omitempty"`
 	// Closed lists closed ones too: replayed, discarded, or terminated in Temporal.
-	Closed bool
+	Closed bool `json:"closed,omitempty"`
 	// Limit is the most entries to list. 0: all.
-	Limit int
+	Limit int `json:"limit,omitempty"`
 }
 
 // Entry is a dead letter in a listing.
@@ -56,6 +61,11 @@ const pageSize = 200
 func List(ctx context.Context, temporal client.Client, filter Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		limit, listed := filter.Limit, 0
+		where, err := newWhere(filter.Where)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
 		if filter.looks() {
 			limit = 0 // of what Temporal selects
 		}
@@ -67,6 +77,16 @@ func List(ctx context.Context, temporal client.Client, filter Filter) iter.Seq2[
 			entry := entryOf(execution)
 			if !filter.matches(entry.Header) {
 				continue
+			}
+			if where != nil {
+				holds, err := where.holds(ctx, temporal, entry)
+				if err != nil {
+					yield(Entry{}, err)
+					return
+				}
+				if !holds {
+					continue
+				}
 			}
 			listed++
 			if !yield(entry, nil) || listed == filter.Limit {
@@ -106,9 +126,9 @@ func executions(ctx context.Context, temporal client.Client, query string, limit
 	}
 }
 
-// looks tells whether the filter asks for what stands in headers alone.
+// looks tells whether the filter asks for what Temporal cannot select by.
 func (f Filter) looks() bool {
-	return f.Source != "" || f.Type != "" || !f.Since.IsZero() || !f.Until.IsZero()
+	return f.Where != "" || f.Source != "" || f.Type != "" || !f.Since.IsZero() || !f.Until.IsZero()
 }
 
 // matches tells whether a dead letter is one of those that Temporal cannot select.

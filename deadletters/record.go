@@ -42,7 +42,13 @@ func Show(ctx context.Context, temporal client.Client, id string) (consign.Recor
 // [Wait] tells how it ends. by says who asked, and may be empty. The error may be [ErrNotFound] or
 // [ErrClosed]. During a replay the order changes nothing: it is not delivered twice.
 func Replay(ctx context.Context, temporal client.Client, id, by string) error {
-	return order(ctx, temporal, id, consign.ReplaySignal, consign.ReplayRequest{By: by})
+	return ReplayTo(ctx, temporal, id, "", by)
+}
+
+// ReplayTo is [Replay] to another sink than the one that did not take it; empty: to that one. What the other does not take
+// is parked where it is.
+func ReplayTo(ctx context.Context, temporal client.Client, id, to, by string) error {
+	return order(ctx, temporal, id, consign.ReplaySignal, consign.ReplayRequest{By: by, To: to})
 }
 
 // Discard gives up for good what a dead letter holds. The reason and who asked are kept with it.

@@ -2,8 +2,10 @@ package deadletters_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,6 +30,18 @@ type stage struct {
 	client   *consign.Client
 	status   atomic.Int32
 	taken    atomic.Int32 // results that the receiver took
+
+	// otherTook counts what the sink "other" was handed, which takes everything, by delivery ids others.
+	otherTook atomic.Int32
+	mu        sync.Mutex
+	others    map[string]bool
+}
+
+// otherIDs are the delivery ids at the sink "other".
+func (s *stage) otherIDs() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.others)
 }
 
 // startTemporal runs a server until the test ends.
@@ -51,7 +65,7 @@ func startTemporal(t *testing.T) client.Client {
 // newStage refuses every result for good until a test sets another status.
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{temporal: startTemporal(t)}
+	s := &stage{temporal: startTemporal(t), others: map[string]bool{}}
 	s.client = consign.NewClient(s.temporal)
 	s.status.Store(http.StatusBadRequest)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -62,7 +76,14 @@ func newStage(t *testing.T) *stage {
 		http.Error(w, "the receiver says "+http.StatusText(status), status)
 	}))
 	t.Cleanup(receiver.Close)
-	file := "sinks: {hook: {webhook: {url: '" + receiver.URL + "'}, retry: {max: 1, backoff: 10ms}}}"
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.others[r.Header.Get("webhook-id")] = true
+		s.otherTook.Add(1)
+	}))
+	t.Cleanup(other.Close)
+	file := "sinks: {hook: {webhook: {url: '" + receiver.URL + "'}, retry: {max: 1, backoff: 10ms}}, other: {webhook: {url: '" + other.URL + "'}}}"
 	c, err := config.Parse("test", []byte(file), all.Kinds(), func(string) (string, bool) { return "", false })
 	require.NoError(t, err)
 	w, err := worker.Start(t.Context(), worker.Options{Temporal: s.temporal, Config: c, Drain: time.Second})

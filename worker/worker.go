@@ -186,6 +186,8 @@ func (w *Worker) main(acts *activities.Activities) sdk.Worker {
 	})
 	worker.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: consign.DeliverWorkflow})
 	worker.RegisterWorkflowWithOptions(workflows.DeadLetter, workflow.RegisterOptions{Name: consign.DeadLetterWorkflow})
+	worker.RegisterWorkflowWithOptions(workflows.Bulk, workflow.RegisterOptions{Name: consign.BulkWorkflow})
+	worker.RegisterActivityWithOptions(acts.Bulk, activity.RegisterOptions{Name: consign.BulkActivity})
 	worker.RegisterActivityWithOptions(acts.Route, activity.RegisterOptions{Name: consign.RouteActivity})
 	worker.RegisterActivityWithOptions(acts.Deliver, activity.RegisterOptions{Name: consign.DeliverActivity})
 	worker.RegisterActivityWithOptions(acts.Park, activity.RegisterOptions{Name: consign.ParkActivity})

@@ -95,6 +95,7 @@ func (d *deadLetter) await(ctx workflow.Context) {
 		var request consign.ReplayRequest
 		if c.ReceiveAsync(&request) {
 			d.record.ReplayedBy = activities.Clip(request.By, maxRemark)
+			d.record.ReplayedTo = activities.Clip(request.To, maxName)
 			replay = true
 		}
 	})

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -73,6 +74,8 @@ func (d *deadLetter) nowhere(err error) string {
 	switch {
 	case err != nil:
 		return "routing for the replay failed: " + messageOf(err)
+	case d.record.ReplayedTo != "":
+		return fmt.Sprintf("no worker has a sink %q to send it to: configure it, or replay to another", d.record.ReplayedTo)
 	case d.record.Sink == config.NoSink:
 		return "still no sink wants this result"
 	}
@@ -107,9 +110,10 @@ func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 		d.pending[i] = i
 	}
 	d.failed = make([]end, len(d.record.Results))
-	in := activities.RouteInput{Sink: d.record.Sink}
-	unrouted := d.record.Sink == config.NoSink
+	in := activities.RouteInput{Sink: cmp.Or(d.record.ReplayedTo, d.record.Sink)}
+	unrouted := in.Sink == config.NoSink
 	switch {
+	case d.record.ReplayedTo != "": // whatever the results are: a person has said so
 	case unrouted:
 		in = activities.RouteInput{Results: d.record.Results}
 	case d.record.Label == whenFailed:

@@ -24,10 +24,11 @@ func deadLettersCommand() *cobra.Command {
 		Short:   "List, show, replay, discard, export and import what could not be delivered",
 		Example: `  consign dead-letters list --sink slack
   consign dead-letters show dead-letter/slack/0199…/1
-  consign dead-letters replay --all --sink slack --wait
+  consign dead-letters replay --all --sink slack --dry-run
+  consign dead-letters replay --all --sink slack --rate 20 --wait
   consign dead-letters discard dead-letter/slack/0199…/1 --reason "test data"`,
 	}, listCommand(connection), showCommand(connection), replayCommand(connection), discardCommand(connection),
-		exportCommand(connection), importCommand(connection))
+		ordersCommand(connection), exportCommand(connection), importCommand(connection))
 	addConnection(cmd, connection)
 	return cmd
 }

@@ -25,6 +25,7 @@ func listCommand(connection *consign.Options) *cobra.Command {
   consign dead-letters list --sink slack --cause "http 400"
   consign dead-letters list --counts
   consign dead-letters list --since 2h --type vulnerability
+  consign dead-letters list --where 'made > 10 && data.severity >= 7'
   consign dead-letters list --all --json | jq -r .id`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -57,6 +58,7 @@ func addFilter(cmd *cobra.Command, filter *deadletters.Filter) {
 	cmd.Flags().StringVar(&filter.Type, "type", "", "only those whose first result is of this type")
 	cmd.Flags().Var(timeFlag{&filter.Since}, "since", "only those parked since then: how long ago, such as 2h, or a time")
 	cmd.Flags().Var(timeFlag{&filter.Until}, "until", "only those parked before then")
+	cmd.Flags().StringVar(&filter.Where, "where", "", "only those for which this condition holds, in the language of \"when\", which also knows sink, kind, label, cause, made, replays and parked_at")
 }
 
 func listCounts(cmd *cobra.Command, temporal client.Client, filter deadletters.Filter, asJSON bool) error {

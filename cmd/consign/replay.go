@@ -2,83 +2,77 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/client"
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/deadletters"
 )
 
 func replayCommand(connection *consign.Options) *cobra.Command {
-	var (
-		filter    deadletters.Filter
-		all, wait bool
-		asJSON    bool
-	)
+	order := bulkFlags{Bulk: deadletters.Bulk{Act: deadletters.ActReplay}}
+	var all bool
 	cmd := &cobra.Command{
 		Use:   "replay {ID... | --all}",
 		Short: "Deliver once more what dead letters hold",
 		Long: `Deliver once more what dead letters hold, by today's settings of their sinks and with a full budget of
-retries. Receivers see the same delivery ids as before. What fails again is parked again.
+retries. Receivers see the same delivery ids as before. What fails again is parked again. With --to another sink gets it,
+under delivery ids of its own.
+
+--all, and --rate, make it one order that a workflow carries out: it goes on when the terminal is closed and when workers
+restart, and stands in the Web UI and in "consign dead-letters orders". What is parked after the order was given is not
+meant by it.
 
 With --wait, exit code 1 if anything was parked again.`,
 		Example: `  consign dead-letters replay dead-letter/slack/0199…/1 --wait
-  consign dead-letters replay --all --sink slack --cause "http 401"
-  consign dead-letters replay --all --sink slack --since 2h`,
+  consign dead-letters replay --all --sink slack --cause "http 401" --dry-run
+  consign dead-letters replay --all --sink slack --since 2h --rate 20
+  consign dead-letters replay --all --sink pager --to mail --wait`,
 		ValidArgsFunction: openIDs(connection),
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			selective := filter != deadletters.Filter{}
-			switch {
-			case all && len(ids) > 0:
-				return usage(cmd, "--all and ids exclude each other: leave out one of them")
-			case selective && !all:
-				return usage(cmd, "--sink, --cause, --source, --type, --since and --until select among --all: add it")
-			case !all && len(ids) == 0:
-				return usage(cmd, "nothing to replay: name dead letters by id, or say --all")
+			if err := selection(cmd, all, order.Filter, ids, "replay"); err != nil {
+				return err
+			}
+			if order.dryRun && !all {
+				return usage(cmd, "--dry-run is for --all: of ids it is known how many they are")
 			}
 			temporal, _, err := dial(cmd.Context(), *connection)
 			if err != nil {
 				return err
 			}
 			defer temporal.Close()
-			if all {
-				if ids, err = parked(cmd, temporal, filter); err != nil {
-					return err
-				}
+			if all || order.Rate != 0 {
+				order.IDs = ids
+				return order.carryOut(cmd, temporal)
 			}
-			return replay(&orders{cmd: cmd, temporal: temporal, asJSON: asJSON}, ids, wait)
+			return replay(&orders{cmd: cmd, temporal: temporal, asJSON: order.asJSON}, ids, order.To, order.wait)
 		},
 	}
-	addFilter(cmd, &filter)
-	cmd.Flags().BoolVar(&all, "all", false, "replay every parked dead letter")
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until each is delivered or parked again")
-	addJSON(cmd, &asJSON)
+	addFilter(cmd, &order.Filter)
+	cmd.Flags().BoolVar(&all, "all", false, "replay every parked dead letter that the other flags select")
+	cmd.Flags().StringVar(&order.To, "to", "", "the sink that gets it, instead of the one that did not take it")
+	order.add(cmd)
 	return cmd
 }
 
-// parked lists the ids first and whole: replayed ones leave the listing while it is read.
-func parked(cmd *cobra.Command, temporal client.Client, filter deadletters.Filter) ([]string, error) {
-	filter.State = consign.StateParked
-	var ids []string
-	for entry, err := range deadletters.List(cmd.Context(), temporal, filter) {
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, entry.ID)
+// selection checks that either ids are given or --all.
+func selection(cmd *cobra.Command, all bool, filter deadletters.Filter, ids []string, verb string) error {
+	switch {
+	case all && len(ids) > 0:
+		return usage(cmd, "--all and ids exclude each other: leave out one of them")
+	case filter != deadletters.Filter{} && !all:
+		return usage(cmd, "--sink, --cause, --source, --type, --since, --until and --where select among --all: add it")
+	case !all && len(ids) == 0:
+		return usage(cmd, "nothing to %s: name dead letters by id, or say --all", verb)
 	}
-	if len(ids) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "no dead letters")
-	}
-	return ids, nil
+	return nil
 }
 
 // replay gives all orders first, so that replays run side by side while their ends are awaited.
-func replay(o *orders, ids []string, wait bool) error {
+func replay(o *orders, ids []string, to string, wait bool) error {
 	by := me()
 	ids, err := o.each(ids, func(id string) error {
-		err := deadletters.Replay(o.cmd.Context(), o.temporal, id, by)
+		err := deadletters.ReplayTo(o.cmd.Context(), o.temporal, id, to, by)
 		if err != nil || wait {
 			return err
 		}

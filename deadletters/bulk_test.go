@@ -1,0 +1,155 @@
+package deadletters_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/consign-dev/consign"
+	"github.com/consign-dev/consign/deadletters"
+)
+
+// parkAll parks so many, and waits until they are listed.
+func (s *stage) parkAll(t *testing.T, n int) {
+	t.Helper()
+	handles := make([]*consign.Handle, n)
+	for i := range n {
+		var err error
+		handles[i], err = s.client.Submit(t.Context(), consign.Result{Source: "test", ID: fmt.Sprint(i), Type: "scan", Data: fmt.Appendf(nil, `{"severity":%d}`, i%10)})
+		require.NoError(t, err)
+	}
+	for _, handle := range handles {
+		_, err := handle.Wait(t.Context())
+		require.NoError(t, err)
+	}
+	list(t, s.temporal, deadletters.Filter{}, n)
+}
+
+// carryOut orders something and waits until it is over.
+func (s *stage) carryOut(t *testing.T, b deadletters.Bulk) deadletters.Progress {
+	t.Helper()
+	b.By = "kim@ops"
+	id, err := deadletters.StartBulk(t.Context(), s.temporal, b)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p, err := deadletters.WaitBulk(ctx, s.temporal, id, func(deadletters.Progress) {})
+	require.NoError(t, err)
+	require.Equal(t, id, p.ID)
+	require.Equal(t, b.Filter.Sink, p.Order.Filter.Sink)
+	return p
+}
+
+func TestBulk_OfMany_ReplaysWhatIsSelectedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	const parked = 250 // more than a page
+	s.parkAll(t, parked)
+
+	p := s.carryOut(t, deadletters.Bulk{Act: deadletters.ActReplay, Filter: deadletters.Filter{Where: "data.severity == 3"}})
+	require.Equal(t, deadletters.BulkDone, p.State)
+	require.Equal(t, []int{25, 0, 25, 0}, []int{p.Ordered, p.Done, p.Failed, p.Skipped}, "the sink refuses still")
+	require.Len(t, p.Failures, 20)
+	require.Contains(t, p.Failures[0].Cause, "the receiver says Bad Request")
+
+	s.status.Store(http.StatusOK)
+	p = s.carryOut(t, deadletters.Bulk{Act: deadletters.ActReplay, Filter: deadletters.Filter{Where: "data.severity == 3"}})
+	require.Equal(t, []int{25, 25, 0, 0}, []int{p.Ordered, p.Done, p.Failed, p.Skipped})
+	require.EqualValues(t, 25, s.taken.Load())
+
+	p = s.carryOut(t, deadletters.Bulk{Act: deadletters.ActReplay, Filter: deadletters.Filter{Sink: "hook", Limit: 5}})
+	require.Equal(t, 5, p.Done)
+	p = s.carryOut(t, deadletters.Bulk{Act: deadletters.ActDiscard, Reason: "test data", Filter: deadletters.Filter{Where: "data.severity < 3"}})
+	require.Equal(t, p.Ordered, p.Done)
+	require.Positive(t, p.Done)
+	require.EqualValues(t, 30, s.taken.Load())
+	left := p.Done
+	p = s.carryOut(t, deadletters.Bulk{Act: deadletters.ActReplay})
+	require.Equal(t, parked-30-left, p.Done)
+	require.EqualValues(t, 30+p.Done, s.taken.Load(), "each once")
+	list(t, s.temporal, deadletters.Filter{}, 0)
+	for entry, err := range deadletters.List(t.Context(), s.temporal, deadletters.Filter{State: consign.StateDiscarded, Closed: true, Limit: 1}) {
+		require.NoError(t, err)
+		record, err := deadletters.Show(t.Context(), s.temporal, entry.ID)
+		require.NoError(t, err)
+		require.Equal(t, "test data (by kim@ops)", record.Reason)
+	}
+	var orders []string
+	for order, err := range deadletters.Bulks(t.Context(), s.temporal, 0) {
+		require.NoError(t, err)
+		orders = append(orders, order.Order.Words())
+	}
+	require.Contains(t, orders, "replay of dead letters, where data.severity == 3")
+}
+
+func TestBulk_WithARate_BeginsNoFaster_AndCancelledBeginsNothingMore(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.parkAll(t, 40)
+	s.status.Store(http.StatusOK)
+	id, err := deadletters.StartBulk(t.Context(), s.temporal, deadletters.Bulk{Act: deadletters.ActReplay, Rate: 2})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return s.taken.Load() >= 2 }, patience, 10*time.Millisecond)
+	require.NoError(t, deadletters.CancelBulk(t.Context(), s.temporal, id))
+	p, err := deadletters.WaitBulk(t.Context(), s.temporal, id, func(deadletters.Progress) {})
+	require.NoError(t, err)
+	require.Equal(t, deadletters.BulkCancelled, p.State)
+	require.Less(t, p.Ordered, 40)
+	require.ErrorIs(t, deadletters.CancelBulk(t.Context(), s.temporal, id), deadletters.ErrClosed)
+}
+
+func TestBulk_ToAnotherSink_LeavesItsOwnAlone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.parkAll(t, 3)
+	_, err := deadletters.StartBulk(t.Context(), s.temporal, deadletters.Bulk{Act: deadletters.ActReplay, To: "nowhere"})
+	require.ErrorContains(t, err, `no worker has a sink "nowhere"`)
+	p := s.carryOut(t, deadletters.Bulk{Act: deadletters.ActReplay, To: "other"})
+	require.Equal(t, 3, p.Done, "%+v", p)
+	require.EqualValues(t, 6, s.otherTook.Load(), "its own, and what was meant for the other")
+	require.Len(t, s.otherIDs(), 3, "a result has one delivery id at one sink")
+	require.Zero(t, s.taken.Load())
+}
+
+func TestBulk_Resend_SendsAgainWhatASinkHasTaken_WithTheSameIdentity(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	began := time.Now().Add(-time.Second)
+	s.parkAll(t, 3) // which "other" takes, and "hook" does not
+	s.status.Store(http.StatusOK)
+	require.EqualValues(t, 3, s.otherTook.Load())
+	ids := s.otherIDs()
+	require.Eventually(t, func() bool {
+		n, err := deadletters.CountDeliveries(t.Context(), s.temporal, deadletters.Filter{Since: began})
+		return err == nil && n == 3
+	}, patience, 20*time.Millisecond)
+	p := s.carryOut(t, deadletters.Bulk{Act: deadletters.ActResend, Filter: deadletters.Filter{Sink: "other", Since: began}})
+	require.Equal(t, []int{3, 3}, []int{p.Ordered, p.Done}, "%+v", p)
+	require.EqualValues(t, 6, s.otherTook.Load())
+	require.Equal(t, ids, s.otherIDs(), "no others")
+	p = s.carryOut(t, deadletters.Bulk{Act: deadletters.ActResend, Filter: deadletters.Filter{Sink: "hook", Since: began}})
+	require.Equal(t, []int{0, 0}, []int{p.Ordered, p.Done}, "it has taken none")
+	p = s.carryOut(t, deadletters.Bulk{Act: deadletters.ActResend, Filter: deadletters.Filter{Sink: "other", Since: began, Type: "else"}})
+	require.Zero(t, p.Ordered)
+}
+
+func TestBulk_Check_NamesEachMistake(t *testing.T) {
+	t.Parallel()
+	for want, b := range map[string]deadletters.Bulk{
+		`act "" is none`:        {},
+		"rate is -1":            {Act: deadletters.ActReplay, Rate: -1},
+		"reason is missing":     {Act: deadletters.ActDiscard},
+		"exclude each other":    {Act: deadletters.ActReplay, IDs: []string{"dead-letter/a/b/1"}, Filter: deadletters.Filter{Sink: "a"}},
+		"ids begin with":        {Act: deadletters.ActReplay, IDs: []string{"consign/a/b"}},
+		"filter.sink and":       {Act: deadletters.ActResend, Filter: deadletters.Filter{Sink: "a"}},
+		"to is for replays":     {Act: deadletters.ActDiscard, Reason: "x", To: "a"},
+		"where: at character 1": {Act: deadletters.ActReplay, Filter: deadletters.Filter{Where: "sinc"}},
+		"at most 5000":          {Act: deadletters.ActReplay, IDs: make([]string, 5001)},
+	} {
+		require.ErrorContains(t, b.Check(), want)
+	}
+}

@@ -1,0 +1,347 @@
+package deadletters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/time/rate"
+
+	"github.com/consign-dev/consign"
+)
+
+// window is how many orders of one bulk are under way at once: enough to keep a worker busy, and few beside the 2,000
+// workflows that it keeps in memory.
+const window = 256
+
+// Pauses between two looks at an order under way.
+const (
+	firstLook = 20 * time.Millisecond
+	maxLook   = 4 * time.Second
+)
+
+// maxFailures is how many failures an order remembers.
+const maxFailures = 20
+
+// Checkpoint is how far carrying out an order has come: enough to go on elsewhere after a crash.
+type Checkpoint struct {
+	Progress Progress `json:"progress"`
+	// Page are listed, and not begun yet, and Token lists on from there. Listed says that there is nothing more.
+	Page   []string `json:"page,omitempty"`
+	Token  []byte   `json:"token,omitempty"`
+	Listed bool     `json:"listed,omitempty"`
+	// Pending were begun, and have come to no end that is counted.
+	Pending []string `json:"pending,omitempty"`
+	// Left is how many the filter's limit still allows; 0 where it has none.
+	Left int `json:"left,omitempty"`
+}
+
+// Carrier carries out one bulk order.
+type Carrier struct {
+	// Temporal, and the namespace of that client.
+	Temporal  client.Client
+	Namespace string
+	// ID of the order, which makes each of its orders one that Temporal takes once.
+	ID    string
+	Order Bulk
+
+	limiter *rate.Limiter
+	where   *where
+
+	mu sync.Mutex
+	at Checkpoint
+}
+
+// Carry goes on from a checkpoint until all is ordered and over, or ctx is; then the error is that of ctx.
+//
+// An order that is given again after a crash, since the checkpoint is older than it, has no effect: it carries the same
+// id of request. What was replayed by then counts as done.
+func (c *Carrier) Carry(ctx context.Context, from Checkpoint) (err error) {
+	c.at = from
+	c.limiter = rate.NewLimiter(rate.Inf, 1)
+	if c.Order.Rate > 0 {
+		c.limiter.SetLimit(rate.Limit(c.Order.Rate))
+	}
+	if c.where, err = newWhere(c.Order.Filter.Where); err != nil {
+		return err
+	}
+	if len(c.Order.IDs) > 0 && !c.at.Listed {
+		c.at.Page, c.at.Listed = slices.Clone(c.Order.IDs), true
+	}
+	if c.at.Left == 0 {
+		c.at.Left = c.Order.Filter.Limit
+	}
+	var underWay sync.WaitGroup
+	defer underWay.Wait()
+	slots := make(chan struct{}, window)
+	begin := func(work func(), first ...func(*Checkpoint)) bool {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return false
+		}
+		for _, change := range first {
+			c.change(change)
+		}
+		underWay.Go(func() {
+			defer func() { <-slots }()
+			work()
+		})
+		return true
+	}
+	for _, next := range slices.Clone(c.at.Pending) { // given again, in case it never was
+		if !begin(func() { c.give(ctx, next) }) {
+			return ctx.Err()
+		}
+	}
+	for {
+		if len(c.at.Page) == 0 && c.at.Listed {
+			underWay.Wait()
+			return ctx.Err()
+		}
+		if len(c.at.Page) == 0 {
+			if err := c.list(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.limiter.Wait(ctx); err != nil {
+			return err
+		}
+		next := c.at.Page[0]
+		taken := begin(func() { c.give(ctx, next) }, func(at *Checkpoint) {
+			at.Page = at.Page[1:]
+			at.Pending = append(at.Pending, next)
+			at.Progress.Ordered++
+		})
+		if !taken {
+			return ctx.Err()
+		}
+	}
+}
+
+// Checkpoint is how far it is.
+func (c *Carrier) Checkpoint() Checkpoint {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := c.at
+	at.Page, at.Pending, at.Progress.Failures = slices.Clone(at.Page), slices.Clone(at.Pending), slices.Clone(at.Progress.Failures)
+	return at
+}
+
+// change changes how far it is.
+func (c *Carrier) change(change func(*Checkpoint)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.at)
+}
+
+// list brings the next page.
+func (c *Carrier) list(ctx context.Context) error {
+	query := c.Order.Filter.query()
+	if c.Order.Act == ActResend {
+		query = c.Order.Filter.deliveries()
+	}
+	listed, err := untilReached(ctx, func() (*workflowservice.ListWorkflowExecutionsResponse, error) {
+		return c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Query: query, PageSize: pageSize, NextPageToken: c.at.Token,
+		})
+	})
+	if err != nil {
+		return explain("listing what the order is about", err)
+	}
+	var page []string
+	for _, execution := range listed.GetExecutions() {
+		selected, err := c.selected(ctx, execution)
+		if err != nil {
+			return err
+		}
+		if selected != "" {
+			page = append(page, selected)
+		}
+	}
+	c.change(func(at *Checkpoint) {
+		if limit := c.Order.Filter.Limit; limit > 0 {
+			page = page[:min(len(page), at.Left)]
+			at.Left -= len(page)
+			at.Listed = at.Left == 0
+		}
+		at.Page, at.Token = page, listed.GetNextPageToken()
+		at.Listed = at.Listed || len(at.Token) == 0
+	})
+	return nil
+}
+
+// selected is what an execution goes by in a page; empty: it is not meant.
+func (c *Carrier) selected(ctx context.Context, execution *workflowpb.WorkflowExecutionInfo) (string, error) {
+	if c.Order.Act == ActResend {
+		return execution.GetExecution().GetWorkflowId() + runMark + execution.GetExecution().GetRunId(), nil
+	}
+	entry := entryOf(execution)
+	if !c.Order.Filter.matches(entry.Header) {
+		return "", nil
+	}
+	if c.where == nil {
+		return entry.ID, nil
+	}
+	holds, err := untilReached(ctx, func() (bool, error) { return c.where.holds(ctx, c.Temporal, entry) })
+	if err != nil || !holds {
+		return "", err
+	}
+	return entry.ID, nil
+}
+
+// give gives the order to one, and follows it to its end.
+func (c *Carrier) give(ctx context.Context, next string) {
+	id, err := next, error(nil)
+	if c.Order.Act == ActResend {
+		if id, err = c.letter(ctx, next); err == nil && id == "" { // the sink has taken none of it
+			c.change(func(at *Checkpoint) {
+				at.Progress.Ordered--
+				at.leave(next)
+			})
+			return
+		}
+	}
+	if err == nil {
+		err = c.order(ctx, id)
+	}
+	switch {
+	case errors.Is(err, errGone):
+		err = nil // what it came to can be seen
+	case err != nil:
+		c.ended(ctx, next, "", err)
+		return
+	}
+	for pause := firstLook; ; pause = min(2*pause, maxLook) {
+		state, over, err := c.look(ctx, id)
+		if err != nil || over {
+			c.ended(ctx, next, state, err)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// leave takes one out of those that are pending.
+func (at *Checkpoint) leave(next string) {
+	at.Pending = slices.DeleteFunc(at.Pending, func(other string) bool { return other == next })
+}
+
+// errGone marks a dead letter that takes no orders any more.
+var errGone = errors.New("it is closed")
+
+// order sends the signal, with an id of request that makes a second one of the same order nothing.
+func (c *Carrier) order(ctx context.Context, id string) error {
+	signal, request := consign.ReplaySignal, any(consign.ReplayRequest{By: c.Order.By, To: c.Order.To, Order: c.ID})
+	if c.Order.Act == ActDiscard {
+		signal, request = consign.DiscardSignal, consign.DiscardRequest{Reason: c.Order.Reason, By: c.Order.By}
+	}
+	input, err := consign.DataConverter().ToPayloads(request)
+	if err != nil {
+		return err
+	}
+	_, err = untilReached(ctx, func() (any, error) {
+		return c.Temporal.WorkflowService().SignalWorkflowExecution(ctx, &workflowservice.SignalWorkflowExecutionRequest{
+			Namespace: c.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id},
+			SignalName: signal, Input: input, Identity: bulkIdentity, RequestId: c.ID + "/" + id,
+		})
+	})
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+		return errGone
+	}
+	return err
+}
+
+const bulkIdentity = "consign bulk order"
+
+// look tells whether what was ordered is over, and in which state. The error says why it has failed.
+func (c *Carrier) look(ctx context.Context, id string) (state string, over bool, err error) {
+	described, err := untilReached(ctx, func() (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+		return c.Temporal.DescribeWorkflowExecution(ctx, id, "")
+	})
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+		return "", false, notFound(id)
+	}
+	if err != nil {
+		return "", false, explain("reading "+id, err)
+	}
+	info := described.GetWorkflowExecutionInfo()
+	state = entryOf(info).State
+	switch {
+	case info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return state, true, nil
+	case state != consign.StateParked:
+		return "", false, nil
+	}
+	// It says so before the order is taken up, and after it has failed: the workflow knows which.
+	record, err := Show(ctx, c.Temporal, id)
+	switch {
+	case errors.Is(err, consign.ErrUnreachable) || noWorker(err):
+		return "", false, nil
+	case err != nil:
+		return "", false, err
+	case record.State == consign.StateParked:
+		return "", false, fmt.Errorf("%w: %s", ErrParked, record.Cause)
+	}
+	return record.State, record.State != stateReplaying, nil
+}
+
+// ended counts the end of one.
+func (c *Carrier) ended(ctx context.Context, next, state string, err error) {
+	if err != nil && ctx.Err() != nil {
+		return // whoever goes on will see
+	}
+	wanted := consign.StateReplayed
+	if c.Order.Act == ActDiscard {
+		wanted = consign.StateDiscarded
+	}
+	c.change(func(at *Checkpoint) {
+		at.leave(next)
+		p := &at.Progress
+		switch {
+		case err != nil:
+			p.Failed++
+			id, _, _ := strings.Cut(next, runMark)
+			p.Failures = append(p.Failures, BulkFailure{ID: id, Cause: strings.TrimPrefix(err.Error(), ErrParked.Error()+": ")})
+			p.Failures = p.Failures[max(len(p.Failures)-maxFailures, 0):]
+		case state == wanted:
+			p.Done++
+		default:
+			p.Skipped++
+		}
+	})
+}
+
+// untilReached asks Temporal until it is reached.
+func untilReached[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	for pause := firstLook; ; pause = min(2*pause, maxLook) {
+		answer, err := ask()
+		if err == nil || ctx.Err() != nil {
+			return answer, err
+		}
+		_, busy := errors.AsType[*serviceerror.ResourceExhausted](err)
+		if !busy && !errors.Is(explain("", err), consign.ErrUnreachable) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return answer, err
+		case <-time.After(pause):
+		}
+	}
+}
