@@ -45,6 +45,9 @@ type wire struct {
 
 func (w *wire) history(history *historypb.History) {
 	workflow := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
+	if workflow == consign.BulkWorkflow {
+		return // its order is described in words alone
+	}
 	scheduled := map[int64]string{}
 	updates := map[string]string{} // names, by id
 	for _, event := range history.GetEvents() {

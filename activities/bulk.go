@@ -25,7 +25,7 @@ func (a *Activities) Bulk(ctx context.Context, order deadletters.Bulk) (deadlett
 			a.Log.Warn("a bulk order begins anew: how far it was is unreadable", zap.String("order", info.WorkflowExecution.ID), zap.Error(err))
 		}
 	}
-	carrier := &deadletters.Carrier{Temporal: a.Temporal, Namespace: info.WorkflowNamespace, ID: info.WorkflowExecution.ID, Order: order}
+	carrier := &deadletters.Carrier{Temporal: a.Temporal, Namespace: info.Namespace, ID: info.WorkflowExecution.ID, Order: order}
 	carrying, stop := context.WithCancel(ctx)
 	defer stop()
 	over := make(chan error, 1)
@@ -38,7 +38,9 @@ func (a *Activities) Bulk(ctx context.Context, order deadletters.Bulk) (deadlett
 			return a.carried(ctx, carrier, err)
 		case <-activity.GetWorkerStopChannel(ctx):
 			stop()
-			<-over
+			if err := <-over; err == nil {
+				return a.carried(ctx, carrier, nil) // it was over just then
+			}
 			activity.RecordHeartbeat(ctx, carrier.Checkpoint())
 			return deadletters.Progress{}, temporal.NewApplicationErrorWithOptions("the worker is stopping, another one goes on", "stopping",
 				temporal.ApplicationErrorOptions{NextRetryDelay: time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign})

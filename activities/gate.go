@@ -238,7 +238,7 @@ func (g *Gate) deliver(ctx context.Context, t try) ([]error, error) {
 	}
 	ctx, breakOff := context.WithCancelCause(ctx)
 	defer breakOff(nil)
-	defer context.AfterFunc(g.cut, func() { breakOff(errBrokenOff) })()
+	defer context.AfterFunc(g.cut, func() { breakOff(errBrokenOff) })() //nolint:contextcheck // it ends with the gate's too
 	errs := make([]error, 0, len(t.batch))
 	for start := 0; start < len(t.batch); start += t.batchMax {
 		errs = append(errs, g.classed(g.part(ctx, t.batch[start:min(start+t.batchMax, len(t.batch))], t.timeout))...)

@@ -98,7 +98,8 @@ func (b Bulk) Words() string {
 	if len(b.IDs) > 0 {
 		what = fmt.Sprintf("%d %s", len(b.IDs), what)
 	}
-	text := string(b.Act) + " of " + what
+	var text strings.Builder
+	text.WriteString(string(b.Act) + " of " + what)
 	for _, part := range []struct{ word, value string }{
 		{" of sink ", b.Filter.Sink},
 		{", ", b.Filter.Label},
@@ -110,10 +111,10 @@ func (b Bulk) Words() string {
 		{", to sink ", b.To},
 	} {
 		if part.value != "" {
-			text += part.word + part.value
+			text.WriteString(part.word + part.value)
 		}
 	}
-	return text
+	return text.String()
 }
 
 func moment(t time.Time) string {
@@ -215,7 +216,7 @@ func BulkProgress(ctx context.Context, temporal client.Client, id string) (Progr
 		for _, pending := range described.GetPendingActivities() {
 			var at Checkpoint
 			decodeAll(pending.GetHeartbeatDetails(), &at)
-			p.count(at.Progress)
+			p = p.counted(at.Progress)
 			p.Trouble = pending.GetLastFailure().GetMessage()
 		}
 		return p, nil
@@ -227,14 +228,15 @@ func BulkProgress(ctx context.Context, temporal client.Client, id string) (Progr
 	if err := temporal.GetWorkflow(ctx, id, "").Get(ctx, &last); err != nil {
 		return p, explain("reading what became of "+id, err)
 	}
-	p.count(last)
+	p = p.counted(last)
 	p.State = last.State
 	return p, nil
 }
 
-// count takes over how far it is.
-func (p *Progress) count(of Progress) {
+// counted is p with the counts of another.
+func (p Progress) counted(of Progress) Progress {
 	p.Ordered, p.Done, p.Failed, p.Skipped, p.Failures = of.Ordered, of.Done, of.Failed, of.Skipped, of.Failures
+	return p
 }
 
 func progressOf(execution *workflowpb.WorkflowExecutionInfo) Progress {

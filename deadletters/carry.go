@@ -216,10 +216,7 @@ func (c *Carrier) give(ctx context.Context, next string) {
 	if err == nil {
 		err = c.order(ctx, id)
 	}
-	switch {
-	case errors.Is(err, errGone):
-		err = nil // what it came to can be seen
-	case err != nil:
+	if err != nil && !errors.Is(err, errGone) { // what is closed shows what it came to
 		c.ended(ctx, next, "", err)
 		return
 	}

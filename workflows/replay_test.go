@@ -41,6 +41,7 @@ func newReplayer(t *testing.T) worker.WorkflowReplayer {
 	require.NoError(t, err)
 	replayer.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: consign.DeliverWorkflow})
 	replayer.RegisterWorkflowWithOptions(workflows.DeadLetter, workflow.RegisterOptions{Name: consign.DeadLetterWorkflow})
+	replayer.RegisterWorkflowWithOptions(workflows.Bulk, workflow.RegisterOptions{Name: consign.BulkWorkflow})
 	return replayer
 }
 

@@ -65,7 +65,9 @@ func (f *bulkFlags) tellSelection(cmd *cobra.Command, temporal client.Client) er
 		fmt.Fprintf(cmd.OutOrStdout(), "would look into %s that ended in that time, and send again what sink %s has taken of them\n", count(int(n), "consignment"), printable(f.Filter.Sink))
 		return nil
 	}
-	return listCounts(cmd, temporal, f.Filter, f.asJSON)
+	parked := f.Filter
+	parked.State = consign.StateParked
+	return listCounts(cmd, temporal, parked, f.asJSON)
 }
 
 // followBulk tells how far an order is until it is over. Exit code 1 when something of it failed.

@@ -99,6 +99,7 @@ export interface DeadLetter {
   made: number;
   replays: number;
   replayed_by?: string;
+  replayed_to?: string;
   also_to?: LegReceipt[];
   reason?: string;
 }
