@@ -22,13 +22,20 @@ import (
 
 // window is how many orders of one bulk are under way at once: enough to keep a worker busy, and few beside the 2,000
 // workflows that it keeps in memory.
-const window = 256
+const window = 128
 
-// Pauses between two looks at an order under way.
+// Pauses between two looks at an order under way: with a full window some take a second or two.
 const (
-	firstLook = 20 * time.Millisecond
+	firstLook = 500 * time.Millisecond
 	maxLook   = 4 * time.Second
 )
+
+// firstTry is the pause before Temporal is asked again that could not be reached.
+const firstTry = 20 * time.Millisecond
+
+// askAfter is how long a dead letter may look as before its order until it is asked whether the replay has failed. Each
+// question is a task of the workflow, of which thousands would be more work than the replays.
+const askAfter = 2 * time.Second
 
 // maxFailures is how many failures an order remembers.
 const maxFailures = 20
@@ -220,8 +227,9 @@ func (c *Carrier) give(ctx context.Context, next string) {
 		c.ended(ctx, next, "", err)
 		return
 	}
+	patient := time.Now().Add(askAfter)
 	for pause := firstLook; ; pause = min(2*pause, maxLook) {
-		state, over, err := c.look(ctx, id)
+		state, over, err := c.look(ctx, id, time.Now().After(patient))
 		if err != nil || over {
 			c.ended(ctx, next, state, err)
 			return
@@ -266,8 +274,9 @@ func (c *Carrier) order(ctx context.Context, id string) error {
 
 const bulkIdentity = "consign bulk order"
 
-// look tells whether what was ordered is over, and in which state. The error says why it has failed.
-func (c *Carrier) look(ctx context.Context, id string) (state string, over bool, err error) {
+// look tells whether what was ordered is over, and in which state. The error says why it has failed, which only the
+// workflow can tell: ask says that it may be asked.
+func (c *Carrier) look(ctx context.Context, id string, ask bool) (state string, over bool, err error) {
 	described, err := untilReached(ctx, func() (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 		return c.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	})
@@ -282,7 +291,7 @@ func (c *Carrier) look(ctx context.Context, id string) (state string, over bool,
 	switch {
 	case info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
 		return state, true, nil
-	case state != consign.StateParked:
+	case state != consign.StateParked || !ask:
 		return "", false, nil
 	}
 	// It says so before the order is taken up, and after it has failed: the workflow knows which.
@@ -326,7 +335,7 @@ func (c *Carrier) ended(ctx context.Context, next, state string, err error) {
 
 // untilReached asks Temporal until it is reached.
 func untilReached[T any](ctx context.Context, ask func() (T, error)) (T, error) {
-	for pause := firstLook; ; pause = min(2*pause, maxLook) {
+	for pause := firstTry; ; pause = min(2*pause, maxLook) {
 		answer, err := ask()
 		if err == nil || ctx.Err() != nil {
 			return answer, err
