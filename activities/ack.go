@@ -41,6 +41,7 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	err := a.ack(ctx, now, in)
 	if err == nil {
 		a.Metrics.acks.WithLabelValues(string(consign.AckSent)).Inc()
+		a.Metrics.ackSeconds.Observe(max(time.Since(in.First), 0).Seconds())
 		a.Tail.acked(in.Ack)
 		return nil
 	}

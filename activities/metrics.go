@@ -20,6 +20,7 @@ type Metrics struct {
 	circuit    *prometheus.GaugeVec
 	paused     *prometheus.GaugeVec
 	seconds    *prometheus.HistogramVec
+	ackSeconds prometheus.Histogram
 }
 
 // Results of an attempt, as the label "result".
@@ -52,8 +53,12 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Namespace: "consign", Name: "delivery_seconds", Help: "How long an attempt took.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 11), // 1 ms to 9.5 s, around the default timeout
 		}, []string{"sink"}),
+		ackSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "consign", Name: "ack_seconds", Help: "From when an ack was due, since its result is committed at every sink, until the upstream has taken it.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 4, 12), // 5 ms to 5.8 hours: an upstream may be away for long
+		}),
 	}
-	registry.MustRegister(results, unmatched, m.deliveries, m.attempts, m.retries, m.dropped, m.acks, m.inflight, m.circuit, m.paused, m.seconds)
+	registry.MustRegister(results, unmatched, m.deliveries, m.attempts, m.retries, m.dropped, m.acks, m.inflight, m.circuit, m.paused, m.seconds, m.ackSeconds)
 	m.results, m.unmatched = results.WithLabelValues(), unmatched.WithLabelValues()
 	m.acks.WithLabelValues(string(consign.AckSent))
 	m.acks.WithLabelValues(string(consign.AckFailed))

@@ -24,10 +24,11 @@ import (
 // workflows that it keeps in memory.
 const window = 128
 
-// Pauses between two looks at an order under way: with a full window some take a second or two.
+// Bounds of the pause until an order under way is looked at, first and again. Between them the first is as long as
+// those before have taken: each look is work for the server, of which replays have enough.
 const (
-	firstLook = 500 * time.Millisecond
-	maxLook   = 4 * time.Second
+	minLook = 100 * time.Millisecond
+	maxLook = 4 * time.Second
 )
 
 // firstTry is the pause before Temporal is asked again that could not be reached.
@@ -65,8 +66,9 @@ type Carrier struct {
 	limiter *rate.Limiter
 	where   *where
 
-	mu sync.Mutex
-	at Checkpoint
+	mu     sync.Mutex
+	at     Checkpoint
+	lately time.Duration
 }
 
 // Carry goes on from a checkpoint until all is ordered and over, or ctx is; then the error is that of ctx.
@@ -227,19 +229,35 @@ func (c *Carrier) give(ctx context.Context, next string) {
 		c.ended(ctx, next, "", err)
 		return
 	}
-	patient := time.Now().Add(askAfter)
-	for pause := firstLook; ; pause = min(2*pause, maxLook) {
-		state, over, err := c.look(ctx, id, time.Now().After(patient))
-		if err != nil || over {
-			c.ended(ctx, next, state, err)
-			return
-		}
+	began := time.Now()
+	for pause := c.usual(); ; pause = min(max(pause/2, minLook)+time.Since(began)/4, maxLook) {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		}
+		took := time.Since(began)
+		state, over, err := c.look(ctx, id, took > askAfter)
+		if err != nil || over {
+			c.learn(took)
+			c.ended(ctx, next, state, err)
+			return
+		}
 	}
+}
+
+// usual is how long orders have taken lately.
+func (c *Carrier) usual() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return min(max(c.lately, minLook), maxLook)
+}
+
+// learn takes one more into account: an eighth of it.
+func (c *Carrier) learn(took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lately += (took - c.lately) / 8
 }
 
 // leave takes one out of those that are pending.
