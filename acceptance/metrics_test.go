@@ -109,7 +109,7 @@ What they mean and what to do: [When something is wrong](failures.md).
 `)
 	path := filepath.Join("..", "docs", "metrics.md")
 	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(page.String()), 0o644)) //nolint:gosec // it is for all
+		require.NoError(t, os.WriteFile(path, []byte(page.String()), 0o644))
 	}
 	written, err := os.ReadFile(path)
 	require.NoError(t, err)
