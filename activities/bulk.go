@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -54,7 +55,11 @@ func (a *Activities) Bulk(ctx context.Context, order deadletters.Bulk) (deadlett
 func (a *Activities) carried(ctx context.Context, carrier *deadletters.Carrier, err error) (deadletters.Progress, error) {
 	at := carrier.Checkpoint()
 	at.Progress.State = deadletters.BulkDone
+	paused := errors.Is(context.Cause(ctx), activity.ErrActivityPaused) || errors.Is(context.Cause(ctx), activity.ErrActivityReset)
 	switch {
+	case paused: // in the Web UI, and it goes on when that is over
+		activity.RecordHeartbeat(ctx, at)
+		return deadletters.Progress{}, context.Cause(ctx)
 	case ctx.Err() != nil: // somebody has cancelled it, or this worker has been taken for dead, and then nobody reads this
 		at.Progress.State = deadletters.BulkCancelled
 	case err != nil:

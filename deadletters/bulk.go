@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	commonpb "go.temporal.io/api/common/v1"
@@ -114,8 +115,20 @@ func (b Bulk) Words() string {
 			text.WriteString(part.word + part.value)
 		}
 	}
-	return text.String()
+	words := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text.String())
+	if len(words) > maxWords {
+		words = strings.ToValidUTF8(words[:maxWords], "") + "…"
+	}
+	return words
 }
+
+// maxWords is the most of an order in words, in bytes: as a summary Temporal takes 400, of which JSON may make two of one.
+const maxWords = 180
 
 func moment(t time.Time) string {
 	if t.IsZero() {
