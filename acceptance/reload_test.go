@@ -421,10 +421,13 @@ func TestReload_InALoopUnderLoad_LosesNothing(t *testing.T) {
 	const text = "sinks:\n  inline: {held: {version: %d}, retry: {max: 0}}\n  queued: {held: {version: %d}, inline: false, retry: {max: 0}}\n"
 	path := d.file(fmt.Sprintf(text, 0, 0))
 	w, _ := d.employ(path)
-	const results = 120
+	results := 120
+	if testing.Short() {
+		results = 40
+	}
 	var (
 		submitting errgroup.Group
-		handles    [results]*consign.Handle
+		handles    = make([]*consign.Handle, results)
 		version    int
 	)
 	submitting.SetLimit(16)

