@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -43,6 +44,19 @@ func compile(text string, fits func(*cel.Type) error, more ...cel.EnvOption) (ce
 		return nil, err
 	}
 	return env.Program(ast, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize), cel.InterruptCheckFrequency(100))
+}
+
+// truth is the value of a condition.
+func truth(ctx context.Context, condition cel.Program, facts cel.Activation) (bool, error) {
+	value, _, err := condition.ContextEval(ctx, facts)
+	if err != nil {
+		return false, err
+	}
+	holds, ok := value.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("it is %s, not true or false", value.Type().TypeName())
+	}
+	return holds, nil
 }
 
 // syntaxError is a mistake in a text in CEL.

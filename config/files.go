@@ -37,27 +37,17 @@ func (c *Config) Files() []string {
 // Fingerprint tells a sink from one that would not deliver in the same way: it is made of all settings, of what secrets
 // are, and of what the files hold that are read when it is opened. It shows nothing of them.
 func (s Sink) Fingerprint() string {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%s %s %t\n", s.Name, s.Kind, s.External)
-	_ = (encoder{newOrigins(), true}).sink(s).writeYAML(sum) // a hash takes all
-	readInto(sum, filesOf(s.Settings))
-	return string(sum.Sum(nil))
+	return fingerprint(fmt.Sprintf("%s %s %t\n", s.Name, s.Kind, s.External), revealing().sink(s), filesOf(s.Settings))
 }
 
 // Fingerprint tells a source from one with other settings or secrets.
 func (s Source) Fingerprint() string {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%s %s\n", s.Name, s.Kind)
-	_ = (encoder{newOrigins(), true}).source(s).writeYAML(sum)
-	readInto(sum, filesOf(s.Settings))
-	return string(sum.Sum(nil))
+	return fingerprint(fmt.Sprintf("%s %s\n", s.Name, s.Kind), revealing().source(s), filesOf(s.Settings))
 }
 
 // Fingerprint tells these settings from others, secrets included.
 func (a Acks) Fingerprint() string {
-	sum := sha256.New()
-	_ = (encoder{newOrigins(), true}).encode(reflect.ValueOf(a), "").writeYAML(sum)
-	return string(sum.Sum(nil))
+	return fingerprint("", revealing().encode(reflect.ValueOf(a), ""), nil)
 }
 
 // Fingerprint tells these settings from others. What its files hold does not count: the server reads them anew by itself.
@@ -68,8 +58,18 @@ func (h HTTP) Fingerprint() string {
 			h.Tokens[i] = NewSecret("file " + token.File())
 		}
 	}
+	return fingerprint("", revealing().encode(reflect.ValueOf(h), ""), nil)
+}
+
+// revealing encodes settings with what secrets are, for what nobody is shown.
+func revealing() encoder { return encoder{newOrigins(), true} }
+
+// fingerprint is that of settings under a heading, and of what files hold.
+func fingerprint(heading string, settings *node, files []string) string {
 	sum := sha256.New()
-	_ = (encoder{newOrigins(), true}).encode(reflect.ValueOf(h), "").writeYAML(sum)
+	_, _ = io.WriteString(sum, heading) // a hash takes all
+	_ = settings.writeYAML(sum)
+	readInto(sum, files)
 	return string(sum.Sum(nil))
 }
 

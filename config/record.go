@@ -52,12 +52,8 @@ func (c *RecordCondition) HoldsListed(ctx context.Context, h consign.Header) (ho
 }
 
 func (c *RecordCondition) holds(ctx context.Context, facts *recordFacts) bool {
-	value, _, err := c.program.ContextEval(ctx, facts)
-	if err != nil {
-		return false
-	}
-	holds, ok := value.Value().(bool)
-	return ok && holds
+	holds, err := truth(ctx, c.program, facts)
+	return err == nil && holds
 }
 
 // recordFacts are a dead letter, and one result of it, as a condition sees them.

@@ -65,13 +65,9 @@ func (s Sink) Wants(ctx context.Context, f *Facts) (bool, error) {
 	if s.when == nil {
 		return true, nil
 	}
-	value, _, err := s.when.program.ContextEval(ctx, f)
+	holds, err := truth(ctx, s.when.program, f)
 	if err != nil {
 		return false, fmt.Errorf("when: %w%s", err, advice(err, "condition", "has(data.x) && data.x > 1"))
-	}
-	holds, ok := value.Value().(bool)
-	if !ok {
-		return false, fmt.Errorf("when: it is %s, not true or false", value.Type().TypeName())
 	}
 	return holds, nil
 }

@@ -63,8 +63,8 @@ type Carrier struct {
 	ID    string
 	Order Bulk
 
-	limiter *rate.Limiter
-	where   *where
+	limiter   *rate.Limiter
+	selection selection
 
 	mu     sync.Mutex
 	at     Checkpoint
@@ -81,7 +81,7 @@ func (c *Carrier) Carry(ctx context.Context, from Checkpoint) (err error) {
 	if c.Order.Rate > 0 {
 		c.limiter.SetLimit(rate.Limit(c.Order.Rate))
 	}
-	if c.where, err = newWhere(c.Order.Filter.Where); err != nil {
+	if c.selection, err = c.Order.Filter.selection(); err != nil {
 		return err
 	}
 	if len(c.Order.IDs) > 0 && !c.at.Listed {
@@ -93,25 +93,25 @@ func (c *Carrier) Carry(ctx context.Context, from Checkpoint) (err error) {
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
 	slots := make(chan struct{}, window)
-	begin := func(work func(), first ...func(*Checkpoint)) bool {
+	free := func() bool {
 		select {
 		case slots <- struct{}{}:
+			return true
 		case <-ctx.Done():
 			return false
 		}
-		for _, change := range first {
-			c.change(change)
-		}
+	}
+	begin := func(next string) {
 		underWay.Go(func() {
 			defer func() { <-slots }()
-			work()
+			c.give(ctx, next)
 		})
-		return true
 	}
 	for _, next := range slices.Clone(c.at.Pending) { // given again, in case it never was
-		if !begin(func() { c.give(ctx, next) }) {
+		if !free() {
 			return ctx.Err()
 		}
+		begin(next)
 	}
 	for {
 		if len(c.at.Page) == 0 && c.at.Listed {
@@ -127,15 +127,16 @@ func (c *Carrier) Carry(ctx context.Context, from Checkpoint) (err error) {
 		if err := c.limiter.Wait(ctx); err != nil {
 			return err
 		}
+		if !free() {
+			return ctx.Err()
+		}
 		next := c.at.Page[0]
-		taken := begin(func() { c.give(ctx, next) }, func(at *Checkpoint) {
+		c.change(func(at *Checkpoint) {
 			at.Page = at.Page[1:]
 			at.Pending = append(at.Pending, next)
 			at.Progress.Ordered++
 		})
-		if !taken {
-			return ctx.Err()
-		}
+		begin(next)
 	}
 }
 
@@ -197,14 +198,8 @@ func (c *Carrier) selected(ctx context.Context, execution *workflowpb.WorkflowEx
 		return execution.GetExecution().GetWorkflowId() + runMark + execution.GetExecution().GetRunId(), nil
 	}
 	entry := entryOf(execution)
-	if !c.Order.Filter.matches(entry.Header) {
-		return "", nil
-	}
-	if c.where == nil {
-		return entry.ID, nil
-	}
-	holds, err := untilReached(ctx, func() (bool, error) { return c.where.holds(ctx, c.Temporal, entry) })
-	if err != nil || !holds {
+	taken, err := untilReached(ctx, func() (bool, error) { return c.selection.takes(ctx, c.Temporal, entry) })
+	if err != nil || !taken {
 		return "", err
 	}
 	return entry.ID, nil

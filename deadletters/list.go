@@ -61,7 +61,7 @@ const pageSize = 200
 func List(ctx context.Context, temporal client.Client, filter Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		limit, listed := filter.Limit, 0
-		where, err := newWhere(filter.Where)
+		selection, err := filter.selection()
 		if err != nil {
 			yield(Entry{}, err)
 			return
@@ -75,18 +75,13 @@ func List(ctx context.Context, temporal client.Client, filter Filter) iter.Seq2[
 				return
 			}
 			entry := entryOf(execution)
-			if !filter.matches(entry.Header) {
-				continue
+			taken, err := selection.takes(ctx, temporal, entry)
+			if err != nil {
+				yield(Entry{}, err)
+				return
 			}
-			if where != nil {
-				holds, err := where.holds(ctx, temporal, entry)
-				if err != nil {
-					yield(Entry{}, err)
-					return
-				}
-				if !holds {
-					continue
-				}
+			if !taken {
+				continue
 			}
 			listed++
 			if !yield(entry, nil) || listed == filter.Limit {

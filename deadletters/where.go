@@ -24,6 +24,28 @@ func newWhere(text string) (*where, error) {
 	return &where{condition}, nil
 }
 
+// selection is a filter that is ready to be applied.
+type selection struct {
+	Filter
+
+	where *where // nil: any
+}
+
+// selection compiles the condition, or says what is wrong with it.
+func (f Filter) selection() (selection, error) {
+	where, err := newWhere(f.Where)
+	return selection{f, where}, err
+}
+
+// takes tells whether a dead letter that Temporal has selected is meant. The error is one of reading it.
+func (s selection) takes(ctx context.Context, temporal client.Client, entry Entry) (bool, error) {
+	matches := s.matches(entry.Header)
+	if !matches || s.where == nil {
+		return matches, nil
+	}
+	return s.where.holds(ctx, temporal, entry)
+}
+
 // holds tells whether the condition holds for a dead letter that is listed. The whole of it is read only where the
 // condition asks for more than a listing shows. One that is gone meanwhile does not count.
 func (w *where) holds(ctx context.Context, temporal client.Client, entry Entry) (bool, error) {

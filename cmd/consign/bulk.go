@@ -102,14 +102,13 @@ func howFar(p deadletters.Progress) string {
 
 // tellBulk says what became of an order.
 func tellBulk(out io.Writer, p deadletters.Progress) error {
-	did, what := map[deadletters.Act]string{deadletters.ActReplay: "replayed", deadletters.ActDiscard: "discarded", deadletters.ActResend: "sent again"}[p.Order.Act], "dead letter"
-	end := "delivered"
+	did, what, end := "replayed", "dead letter", "delivered"
 	switch p.Order.Act {
-	case deadletters.ActDiscard:
-		end = "discarded"
-	case deadletters.ActResend:
-		what = "consignment"
 	case deadletters.ActReplay:
+	case deadletters.ActDiscard:
+		did, end = "discarded", "discarded"
+	case deadletters.ActResend:
+		did, what = "sent again", "consignment"
 	}
 	fmt.Fprintf(out, "%s %s: %d %s", did, count(p.Ordered, what), p.Done, end)
 	for _, part := range []struct {

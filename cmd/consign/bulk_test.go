@@ -2,54 +2,19 @@ package main
 
 import (
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// byID counts what arrives at a receiver by delivery id, once it is open.
-type byID struct {
-	*httptest.Server
-
-	mu   sync.Mutex
-	open bool
-	took map[string]int
-}
-
-func newByID(t *testing.T) *byID {
-	t.Helper()
-	r := &byID{took: map[string]int{}}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if !r.open {
-			http.Error(w, "closed", http.StatusBadRequest)
-			return
-		}
-		r.took[request.Header.Get("webhook-id")]++
-	}))
-	t.Cleanup(r.Close)
-	return r
-}
-
-// ids counts the delivery ids that have come.
-func (r *byID) ids() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.took)
-}
-
 // TestReplayAll_KilledTwice_GoesOn_AndEachArrives kills everything there is, the server too, in the midst of an order.
 func TestReplayAll_KilledTwice_GoesOn_AndEachArrives(t *testing.T) {
 	t.Parallel()
-	r := newByID(t)
+	r := newDesk(t, refuse)
 	file := "sinks: {hook: {webhook: {url: '" + r.URL + "'}, retry: {max: 0}}}"
 	directory := filepath.Join(t.TempDir(), "data")
 	u := startUp(t, file, "--data-dir", directory, "--headless")
@@ -62,15 +27,13 @@ func TestReplayAll_KilledTwice_GoesOn_AndEachArrives(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return strings.HasPrefix(u.run(t, "", "dlq", "replay", "--all", "--dry-run").out, fmt.Sprint(letters, "\t"))
 	}, patience, 50*time.Millisecond)
-	r.mu.Lock()
-	r.open = true
-	r.mu.Unlock()
+	r.heal()
 	ordered := u.run(t, "", "dlq", "replay", "--all", "--rate", "15")
 	require.Zero(t, ordered.code, "%+v", ordered)
 	order := regexp.MustCompile(`bulk/[0-9a-f-]+`).FindString(ordered.out)
 	require.NotEmpty(t, order, ordered.out)
 	for _, enough := range []int{20, 60} {
-		require.Eventually(t, func() bool { return r.ids() >= enough }, patience, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return r.took() >= enough }, patience, 10*time.Millisecond)
 		require.NoError(t, u.process.Process.Kill())
 		u.exit(t, patience)
 		u = startUp(t, file, "--data-dir", directory, "--headless")
@@ -78,7 +41,7 @@ func TestReplayAll_KilledTwice_GoesOn_AndEachArrives(t *testing.T) {
 	over := u.run(t, "", "dlq", "orders", order, "--wait")
 	require.Zero(t, over.code, "%+v", over)
 	require.Contains(t, over.out, fmt.Sprintf("replayed %d dead letters: %d delivered\n", letters, letters))
-	require.Equal(t, letters, r.ids())
+	require.Equal(t, letters, r.took())
 	u.listed(t, 0)
 	require.Contains(t, u.run(t, "", "dlq", "orders").out, order)
 }

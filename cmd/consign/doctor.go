@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,10 +63,8 @@ Exit code 1 when something is wrong.`,
 			if err := d.tell(cmd.OutOrStdout(), asJSON); err != nil {
 				return err
 			}
-			for _, f := range d.findings {
-				if f.Wrong {
-					return exit.With(exit.Failed, nil)
-				}
+			if slices.ContainsFunc(d.findings, func(f finding) bool { return f.Wrong }) {
+				return exit.With(exit.Failed, nil)
 			}
 			return nil
 		},

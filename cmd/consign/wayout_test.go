@@ -61,6 +61,13 @@ func (d *desk) heal() {
 	d.no = nil
 }
 
+// took counts what it has taken, by delivery id.
+func (d *desk) took() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.taken)
+}
+
 // once is what it has taken, by delivery id. Whatever came twice fails the test.
 func (d *desk) once(t *testing.T) map[string]string {
 	t.Helper()
