@@ -26,7 +26,7 @@ const (
 // folder, or in it.
 func layers() []string {
 	return []string{
-		"cmd", "bench", "acceptance", "examples", "embedded", "sources", "worker", "status", "trace", "workflows", "activities", "sinks", "deadletters", "config", "intake", "codec", root,
+		"cmd", "bench", "acceptance", "examples", "embedded", "page", "sources", "worker", "status", "trace", "workflows", "activities", "sinks", "deadletters", "config", "intake", "codec", root,
 	}
 }
 

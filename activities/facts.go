@@ -24,6 +24,8 @@ type Facts struct {
 	// within [RecentWindow].
 	Delivered, Failed         int64
 	DeliveredRate, FailedRate float64
+	// DeliveredByMinute and FailedByMinute count the same by minute: see [Recent.Minutes].
+	DeliveredByMinute, FailedByMinute []int64
 	// LastDelivered is when the sink last took a result.
 	LastDelivered time.Time
 	// P95 of how long the last attempts took; 0: there were none.
@@ -75,6 +77,7 @@ func (g *Gate) Facts() Facts {
 	f := Facts{Settings: g.settings, Paused: g.paused.Load(), InFlight: len(g.running), P95: g.pace.p95()}
 	f.Delivered, f.DeliveredRate = g.history.delivered.Read()
 	f.Failed, f.FailedRate = g.history.failed.Read()
+	f.DeliveredByMinute, f.FailedByMinute = g.history.delivered.Minutes(), g.history.failed.Minutes()
 	g.history.mu.Lock()
 	f.LastDelivered, f.LastFailed = g.history.lastDelivered, g.history.lastFailed
 	f.Label, f.Cause, f.LastAttempt = g.history.label, g.history.cause, g.history.result

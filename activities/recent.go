@@ -8,11 +8,26 @@ import (
 // RecentWindow is what "of late" means for a rate.
 const RecentWindow = 10 * time.Second
 
+// RecentMinutes is how many minutes [Recent.Minutes] tells of.
+const RecentMinutes = 30
+
 // Recent counts what has happened, and how often of late. The zero value is ready.
 type Recent struct {
 	mu      sync.Mutex
 	all     int64
-	seconds [RecentWindow / time.Second]struct{ at, count int64 }
+	seconds [RecentWindow / time.Second]slot
+	minutes [RecentMinutes]slot
+}
+
+// slot is the count of one second or minute, numbered from 1970 on.
+type slot struct{ at, count int64 }
+
+func count(slots []slot, at int64, n int) {
+	s := &slots[at%int64(len(slots))]
+	if s.at != at {
+		s.at, s.count = at, 0
+	}
+	s.count += int64(n)
 }
 
 // Add counts so many more.
@@ -24,11 +39,23 @@ func (r *Recent) Add(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all += int64(n)
-	slot := &r.seconds[second%int64(len(r.seconds))]
-	if slot.at != second {
-		slot.at, slot.count = second, 0
+	count(r.seconds[:], second, n)
+	count(r.minutes[:], second/60, n)
+}
+
+// Minutes returns how many there were in each of the last [RecentMinutes] minutes of the clock, the oldest first; the last
+// has only begun.
+func (r *Recent) Minutes() []int64 {
+	minute := time.Now().Unix() / 60
+	counts := make([]int64, RecentMinutes)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, slot := range r.minutes {
+		if ago := minute - slot.at; ago >= 0 && ago < RecentMinutes {
+			counts[RecentMinutes-1-ago] = slot.count
+		}
 	}
-	slot.count += int64(n)
+	return counts
 }
 
 // Read returns how many there were in all, and how many a second within [RecentWindow].

@@ -20,6 +20,10 @@ type HTTP struct {
 	// one while producers change over. A {file: …} may hold several, one a line, and is read anew when it
 	// changes. Default: none, and then requests have to be addressed to a loopback name.
 	Tokens []Secret `yaml:"tokens"`
+	// PageTokens are those with which people log in to the page at /page, who may replay, discard and pause; those of
+	// producers do not let them in. Default: none, and then the page is there on loopback alone, and only where tokens are
+	// not set either.
+	PageTokens []Secret `yaml:"page_tokens"`
 	// TLS has the server speak TLS, HTTP/2 too.
 	TLS ServerTLS `yaml:"tls"`
 	// Insecure allows an address that others reach without tokens or without tls. Default false.
@@ -155,9 +159,11 @@ func (r *reader) checkHTTP(n *node, h *HTTP) {
 	case h.TLS.Cert == "":
 		report("tls.cert", "is missing: name the file with the certificate that key belongs to")
 	}
-	for i, token := range h.Tokens {
-		if _, err := BearerTokens(token); err != nil {
-			report(fmt.Sprintf("tokens[%d]", i), err.Error())
+	for name, tokens := range map[string][]Secret{"tokens": h.Tokens, "page_tokens": h.PageTokens} {
+		for i, token := range tokens {
+			if _, err := BearerTokens(token); err != nil {
+				report(fmt.Sprintf("%s[%d]", name, i), err.Error())
+			}
 		}
 	}
 	if h.Listen == "" {

@@ -317,7 +317,7 @@ func (c *Carrier) look(ctx context.Context, id string, ask bool) (state string, 
 	case record.State == consign.StateParked:
 		return "", false, fmt.Errorf("%w: %s", ErrParked, record.Cause)
 	}
-	return record.State, record.State != stateReplaying, nil
+	return record.State, record.State != StateReplaying, nil
 }
 
 // ended counts the end of one.

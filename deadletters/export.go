@@ -89,7 +89,7 @@ func (e *export) one(ctx context.Context, id string) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	open := err == nil && (record.State == consign.StateParked || record.State == stateReplaying)
+	open := err == nil && (record.State == consign.StateParked || record.State == StateReplaying)
 	var line []byte
 	if open {
 		if line, err = lineOf(record).Encode(); err != nil {
@@ -102,7 +102,7 @@ func (e *export) one(ctx context.Context, id string) error {
 		e.done.Closed = append(e.done.Closed, id)
 		return nil
 	}
-	if record.State == stateReplaying {
+	if record.State == StateReplaying {
 		e.done.Replaying = append(e.done.Replaying, id)
 	}
 	e.done.Letters++

@@ -13,8 +13,8 @@ import (
 	"github.com/consign-dev/consign"
 )
 
-// stateReplaying is a record's state while a replay is under way.
-const stateReplaying = "replaying"
+// StateReplaying is a record's state while a replay is under way.
+const StateReplaying = "replaying"
 
 // Show returns a dead letter with its results and its attempts, also one that is closed, as long as
 // the namespace keeps it. The error may be [ErrNotFound].
@@ -110,7 +110,7 @@ func Wait(ctx context.Context, temporal client.Client, id string) error {
 			return nil
 		case record.State == consign.StateParked:
 			return fmt.Errorf("%s: %w: %s", id, ErrParked, record.Cause)
-		case record.State != stateReplaying:
+		case record.State != StateReplaying:
 			return closed(id, record.State)
 		}
 		select {

@@ -37,6 +37,12 @@ func (f Filter) selection() (selection, error) {
 	return selection{f, where}, err
 }
 
+// Check tells what is wrong with the condition of a filter.
+func (f Filter) Check() error {
+	_, err := newWhere(f.Where)
+	return err
+}
+
 // takes tells whether a dead letter that Temporal has selected is meant. The error is one of reading it.
 func (s selection) takes(ctx context.Context, temporal client.Client, entry Entry) (bool, error) {
 	matches := s.matches(entry.Header)

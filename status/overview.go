@@ -70,6 +70,10 @@ type Sink struct {
 	// Rate and Failing are results a second over the last 10 seconds: delivered, and handed over in vain.
 	Rate    float64 `json:"rate"`
 	Failing float64 `json:"failing"`
+	// DeliveredByMinute and FailedByMinute count the same results in each of the last 30 minutes of the clock, the oldest
+	// first.
+	DeliveredByMinute []int64 `json:"delivered_by_minute,omitempty"`
+	FailedByMinute    []int64 `json:"failed_by_minute,omitempty"`
 	// LastDelivered is when it last took a result.
 	LastDelivered time.Time `json:"last_delivered,omitzero"`
 	// Retrying counts deliveries that are retried and wait for this sink, among those that were looked into: at most 30.

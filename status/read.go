@@ -158,6 +158,8 @@ func (s *Sink) hear(worker string, told WorkerSink) {
 	s.InFlight += told.InFlight
 	s.Rate += told.Rate
 	s.Failing += told.Failing
+	s.DeliveredByMinute = added(s.DeliveredByMinute, told.DeliveredByMinute)
+	s.FailedByMinute = added(s.FailedByMinute, told.FailedByMinute)
 	s.P95 = max(s.P95, told.P95)
 	if told.LastDelivered.After(s.LastDelivered) {
 		s.LastDelivered = told.LastDelivered
@@ -165,6 +167,18 @@ func (s *Sink) hear(worker string, told WorkerSink) {
 	if told.LastError != nil && (s.LastError == nil || told.LastError.At.After(s.LastError.At)) {
 		s.LastError = told.LastError
 	}
+}
+
+// added is the sum of counts that end with the same minute.
+func added(a, b []int64) []int64 {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	sum := slices.Clone(a)
+	for i, n := range b {
+		sum[len(a)-len(b)+i] += n
+	}
+	return sum
 }
 
 func (r *reading) version(ctx context.Context) error {

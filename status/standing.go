@@ -74,6 +74,9 @@ type WorkerSink struct {
 	// handed over in vain.
 	Rate    float64 `json:"rate"`
 	Failing float64 `json:"failing,omitempty"`
+	// DeliveredByMinute and FailedByMinute count results in each of the last 30 minutes of the clock, the oldest first.
+	DeliveredByMinute []int64 `json:"delivered_by_minute,omitempty"`
+	FailedByMinute    []int64 `json:"failed_by_minute,omitempty"`
 	// LastDelivered is when the sink last took a result from this worker.
 	LastDelivered time.Time `json:"last_delivered,omitzero"`
 	// P95 is the 95th percentile of how long the last attempts took; 0: there were none.

@@ -342,9 +342,17 @@ func text(attributes *commonpb.SearchAttributes, name string) (value string) {
 }
 
 // link leads to a workflow in the Web UI.
-func (q Query) link(workflow, run string) string {
-	if q.UI == "" {
+func (q Query) link(workflow, run string) string { return Link(q.UI, q.Namespace, workflow, run) }
+
+// Link leads to a workflow in Temporal's Web UI at an address; empty where that is empty. Without a run it leads to the
+// latest.
+func Link(ui, namespace, workflow, run string) string {
+	if ui == "" {
 		return ""
 	}
-	return strings.TrimRight(q.UI, "/") + "/namespaces/" + url.PathEscape(q.Namespace) + "/workflows/" + url.PathEscape(workflow) + "/" + url.PathEscape(run) + "/history"
+	link := strings.TrimRight(ui, "/") + "/namespaces/" + url.PathEscape(namespace) + "/workflows/" + url.PathEscape(workflow)
+	if run != "" {
+		link += "/" + url.PathEscape(run) + "/history"
+	}
+	return link
 }

@@ -98,6 +98,7 @@ func told(f activities.Facts) status.WorkerSink {
 		Name: f.Settings.Name, Kind: f.Settings.Kind, Aliases: f.Settings.Aliases, External: f.Settings.External,
 		Paused: f.Paused, Circuit: f.Circuit, Reopens: f.Reopens, LeftAloneUntil: f.Until, InFlight: f.InFlight,
 		Delivered: f.Delivered, Failed: f.Failed, Rate: f.DeliveredRate, Failing: f.FailedRate,
+		DeliveredByMinute: f.DeliveredByMinute, FailedByMinute: f.FailedByMinute,
 		LastDelivered: f.LastDelivered, P95: consign.Millis(f.P95),
 	}
 	if !f.LastFailed.IsZero() {

@@ -66,9 +66,9 @@ func (s step) commands() bool {
 	return (s.language == "sh" || s.language == "console") && !strings.HasPrefix(s.mark, "not run: ") && s.mark != "test-command"
 }
 
-type page []step
+type document []step
 
-func (p page) runs() bool {
+func (p document) runs() bool {
 	for _, s := range p {
 		if s.commands() {
 			return true
@@ -79,12 +79,12 @@ func (p page) runs() bool {
 
 var comment = regexp.MustCompile(`^<!-- (.*) -->$`)
 
-func readPage(t *testing.T, path string) page {
+func readPage(t *testing.T, path string) document {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var (
-		found page
+		found document
 		open  *step
 		mark  string
 	)
@@ -143,8 +143,8 @@ func newTerminals(t *testing.T) *terminals {
 	x := &terminals{t: t, dir: dir, ports: strings.NewReplacer("7233", temporal, "8233", ui, "8088", results, "8089", codec, "9911", port(),
 		"/backups", dir+"/backups", " DIR ", " "+dir+"/.local/share/consign ")}
 	// Both have ports of their own; whatever else is said to them comes after, and so counts.
-	wrapper := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = up ]; then shift; exec %[1]s up --port %[2]s --ui-port %[3]s \"$@\"; fi\n"+
-		"if [ \"$1\" = codec ]; then shift; exec %[1]s codec --listen %[4]s \"$@\"; fi\nexec %[1]s \"$@\"\n", binary, temporal, ui, codec)
+	wrapper := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = up ]; then shift; exec %[1]s up --port %[2]s --ui-port %[3]s --http %[5]s \"$@\"; fi\n"+
+		"if [ \"$1\" = codec ]; then shift; exec %[1]s codec --listen %[4]s \"$@\"; fi\nexec %[1]s \"$@\"\n", binary, temporal, ui, codec, results)
 	for name, text := range map[string]string{"consign": wrapper, "submit": "#!/bin/sh\nexec " + binary + " submit \"$@\"\n"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, "bin"), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "bin", name), []byte(text), 0o755))
@@ -155,7 +155,7 @@ func newTerminals(t *testing.T) *terminals {
 	return x
 }
 
-func (x *terminals) follow(p page) {
+func (x *terminals) follow(p document) {
 	for _, s := range p {
 		switch file, isFile := strings.CutPrefix(s.mark, "file: "); {
 		case isFile:

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/cmd/internal/exit"
+	"github.com/consign-dev/consign/page"
 	"github.com/consign-dev/consign/sources/http"
 )
 
@@ -24,25 +27,34 @@ func listenHTTP(ctx context.Context, p *workplace) (*source, error) {
 		return nil, nil
 	}
 	server, err := http.Listen(ctx, http.Options{Config: p.config.HTTP, Registry: p.metrics.registry, Log: p.log})
+	if errors.Is(err, syscall.EADDRINUSE) && p.flags.httpFound {
+		// Nobody has asked for this very port.
+		other := p.config.HTTP
+		other.Listen = "0"
+		if server, err = http.Listen(ctx, http.Options{Config: other, Registry: p.metrics.registry, Log: p.log}); err == nil {
+			p.log.Warn("another program has the usual address of the page and of results over HTTP: they are at another one, until the next start", zap.String("usual", p.config.HTTP.Address()), zap.String("url", server.URL()))
+		}
+	}
 	if err != nil {
 		return nil, exit.With(exit.Usage, err)
 	}
-	p.log.Info("results over HTTP", zap.String("url", server.URL()+"/v1/results"))
 	return &source{server: server}, nil
 }
 
-// open begins to take results. The worker's own client has new workflows start in this process.
-func (s *source) open(temporal client.Client, batch int) (err error) {
+// open begins to take results and to serve the page. The worker's own client has new workflows start in this process.
+func (s *source) open(temporal client.Client, namespace string, p *workplace) (err error) {
 	if s == nil {
 		return nil
 	}
-	if s.submitter, err = consign.NewClient(temporal).NewSubmitter(consign.SubmitterOptions{BatchMax: batch}); err != nil {
+	if s.submitter, err = consign.NewClient(temporal).NewSubmitter(consign.SubmitterOptions{BatchMax: p.config.HTTP.BatchMax}); err != nil {
 		return fmt.Errorf("http: %w", err)
 	}
+	s.server.Show(page.New(page.Options{Temporal: temporal, Namespace: namespace, UI: p.webUI, By: me(), Token: s.server.PageToken(), Log: p.log}))
 	s.server.Open(s.submitter, func(ctx context.Context) error {
 		_, err := temporal.CheckHealth(ctx, nil)
 		return err
 	})
+	p.log.Info("results over HTTP", zap.String("url", s.server.URL()+"/v1/results"), zap.String("page", s.page()))
 	return nil
 }
 
@@ -70,4 +82,12 @@ func (s *source) url() string {
 		return ""
 	}
 	return s.server.URL()
+}
+
+// page is where people look; empty if there is none.
+func (s *source) page() string {
+	if s == nil || !s.server.Shown() {
+		return ""
+	}
+	return s.server.URL() + page.Prefix + "/"
 }

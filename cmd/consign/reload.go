@@ -23,9 +23,14 @@ import (
 
 // overrule has flags stand above the configuration.
 func (f *workerFlags) overrule(c *config.Config) {
-	if f.http != "" {
+	switch {
+	case f.http == "off":
+		c.HTTP.Listen = ""
+	case f.http != "":
 		c.HTTP.Listen = f.http
 		c.HTTP.Insecure = c.HTTP.Insecure || f.httpInsecure
+	case c.HTTP.Listen == "" && f.httpUsual != "":
+		c.HTTP.Listen, f.httpFound = f.httpUsual, true
 	}
 }
 

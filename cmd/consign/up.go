@@ -19,19 +19,19 @@ import (
 
 func upCommand() *cobra.Command {
 	var (
-		flags  workerFlags
+		flags  = workerFlags{httpUsual: usualHTTP}
 		server embedded.Options
 		disk   diskFlags
 		asJSON bool
 	)
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Run Temporal, its Web UI and a worker in this process",
-		Long: `Run Temporal, its Web UI and a worker in this process. Everything listens on 127.0.0.1 only, unless
---http or --metrics name another address, and survives a restart: what was submitted is in the data directory.`,
+		Short: "Run Temporal, its Web UI, a worker and the page in this process",
+		Long: `Run Temporal, its Web UI, a worker and Consign's own page in this process. Everything listens on 127.0.0.1 only,
+unless --http or --metrics name another address, and survives a restart: what was submitted is in the data directory.`,
 		Example: `  consign up
   consign up --config consign.yaml --metrics 9090
-  consign up --http 8088
+  consign up --http off
   consign up --max-disk 10GB --retention 6h
   consign up --ephemeral --port -1 --ui-port -1 --json`,
 		Args: arguments(cobra.NoArgs),
@@ -52,13 +52,19 @@ func upCommand() *cobra.Command {
 	disk.add(cmd)
 	_ = cmd.MarkFlagDirname("data-dir")
 	flags.add(cmd)
-	f.BoolVar(&asJSON, "json", false, "when ready, print one JSON object with address, ui, http and data_dir on standard output")
+	f.BoolVar(&asJSON, "json", false, "when ready, print one JSON object with address, ui, http, page and data_dir on standard output")
 	return cmd
 }
+
+// usualHTTP is where "up" shows its page and takes results over HTTP, unless it is told otherwise.
+const usualHTTP = "127.0.0.1:8088"
 
 func runUp(cmd *cobra.Command, flags *workerFlags, options embedded.Options, asJSON bool) (err error) {
 	if options.Port == 0 || options.UIPort == 0 {
 		return usage(cmd, "a port of 0 is none: -1 takes any free one")
+	}
+	if options.Port == embedded.AnyPort || options.UIPort == embedded.AnyPort {
+		flags.httpUsual = "127.0.0.1:0" // as the others
 	}
 	ctx := cmd.Context()
 	place, err := flags.prepare(cmd)
@@ -72,6 +78,7 @@ func runUp(cmd *cobra.Command, flags *workerFlags, options embedded.Options, asJ
 		return unlessStopped(ctx, exit.With(exit.Usage, err))
 	}
 	defer func() { err = errors.Join(err, stopServer(server, place.drain)) }()
+	place.webUI = server.UIURL()
 	countDisk(place.metrics.registry, server)
 	place.disk = func() status.Disk { return toldDisk(server) }
 	temporal, err := client.DialContext(ctx, ownConnection(server, place))
@@ -116,7 +123,7 @@ func stopServer(server *embedded.Server, patience time.Duration) error {
 // announce says where everything is.
 func announce(cmd *cobra.Command, server *embedded.Server, place *workplace, asJSON bool) error {
 	if asJSON {
-		return writeJSON(cmd.OutOrStdout(), ready{Address: server.Address(), UI: server.UIURL(), HTTP: place.source.url(), DataDir: server.DataDir()})
+		return writeJSON(cmd.OutOrStdout(), ready{Address: server.Address(), UI: server.UIURL(), HTTP: place.source.url(), Page: place.source.page(), DataDir: server.DataDir()})
 	}
 	greet(cmd.ErrOrStderr(), server, place)
 	return nil
@@ -128,12 +135,17 @@ type ready struct {
 	Address string `json:"address"`
 	UI      string `json:"ui,omitempty"`
 	// HTTP is where results are taken, if they are.
-	HTTP    string `json:"http,omitempty"`
+	HTTP string `json:"http,omitempty"`
+	// Page is Consign's own, for people.
+	Page    string `json:"page,omitempty"`
 	DataDir string `json:"data_dir"`
 }
 
 func greet(w io.Writer, server *embedded.Server, place *workplace) {
 	fmt.Fprintf(w, "\nConsign is up.\n\n")
+	if url := place.source.page(); url != "" {
+		fmt.Fprintf(w, "  page     %s\n", url)
+	}
 	if url := server.UIURL(); url != "" {
 		fmt.Fprintf(w, "  Web UI   %s\n", url)
 	}

@@ -28,14 +28,22 @@ type workerFlags struct {
 	drain                     time.Duration
 	http                      string
 	httpInsecure              bool
-	watch                     bool
+	// httpUsual is where it listens when neither a flag nor the configuration says so, and httpFound that this is so.
+	httpUsual string
+	httpFound bool
+	webUI     string
+	watch     bool
 }
 
 func (f *workerFlags) add(cmd *cobra.Command) {
+	usually := ""
+	if f.httpUsual != "" {
+		usually = ", or else " + f.httpUsual
+	}
 	addConfig(cmd, &f.config)
 	addMetrics(cmd, &f.metrics)
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "info", "what to log on standard error: debug, info, warn or error")
-	cmd.Flags().StringVar(&f.http, "http", "", "take results over HTTP at /v1/results on this host:port; a port alone is on 127.0.0.1 (default: http.listen of the configuration)")
+	cmd.Flags().StringVar(&f.http, "http", "", "take results over HTTP at /v1/results, and show the page at /page, on this host:port; a port alone is on 127.0.0.1; off: nowhere (default: http.listen of the configuration"+usually+")")
 	cmd.Flags().BoolVar(&f.httpInsecure, "http-insecure", false, "let others reach the address of --http without tokens or without TLS")
 	cmd.Flags().BoolVar(&f.watch, "watch", true, "reload when a file of the configuration changes, those of secrets and certificates included; SIGHUP and \"consign reload\" work also without")
 	cmd.Flags().DurationVar(&f.drain, "drain", worker.DefaultDrain, "how long to let attempts under way finish when stopped; Temporal has the others tried again")
@@ -50,6 +58,7 @@ type workplace struct {
 	sources *nats.Sources
 	drain   time.Duration
 	disk    func() status.Disk // nil: Temporal runs elsewhere
+	webUI   string             // address of Temporal's; may be empty
 	flags   *workerFlags
 	hangups *hangups
 }
@@ -106,7 +115,7 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 		log.Info("metrics", zap.String("url", "http://"+m.address+"/metrics"))
 	}
 	worker.TuneGC()
-	place := &workplace{log: log, config: c, metrics: m, sources: sources, drain: f.drain, flags: f, hangups: awaitHangups()}
+	place := &workplace{log: log, config: c, metrics: m, sources: sources, drain: f.drain, webUI: f.webUI, flags: f, hangups: awaitHangups()}
 	if place.source, err = listenHTTP(cmd.Context(), place); err != nil {
 		place.hangups.stop()
 		m.stop()
@@ -166,7 +175,7 @@ func (p *workplace) start(ctx context.Context, temporal client.Client, namespace
 		return nil, errors.Join(err, w.Stop(ctx), p.sources.Close(ctx))
 	}
 	r := &running{w, reading, p.reloads(w)} //nolint:contextcheck // until it is stopped
-	if err := p.source.open(temporal, p.config.HTTP.BatchMax); err != nil {
+	if err := p.source.open(temporal, namespace, p); err != nil {
 		return nil, errors.Join(err, p.stop(r)) //nolint:contextcheck // it stops also when ctx is over
 	}
 	return r, nil
@@ -218,13 +227,14 @@ configuration. A worker waits for a Temporal that is not up yet, and reconnects 
 
 The namespace has to be set up once, with "consign setup".`,
 		Example: `  consign worker --config consign.yaml
-  consign worker --config consign.yaml --http 8088
+  consign worker --config consign.yaml --http 8088 --ui https://temporal.example.com
   consign worker --address temporal.example.com:7233 --metrics 0.0.0.0:9090`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWorker(cmd, &flags, connection) },
 	}
 	addConnection(cmd, &connection)
 	flags.add(cmd)
+	cmd.Flags().StringVar(&flags.webUI, "ui", "", "address of Temporal's Web UI, such as https://temporal.example.com, for links of the page")
 	return cmd
 }
 

@@ -32,13 +32,19 @@ func (s *Server) refusal(r *http.Request) *problem {
 		}
 		return nil
 	}
-	if host := hostname(r.Host); s.guarded && !config.Loopback(host) {
-		return &problem{
-			slug: "forbidden", Status: http.StatusForbidden,
-			Detail: fmt.Sprintf("without tokens, requests are taken that are addressed to localhost, 127.0.0.1 or [::1], not to %q: set http.tokens to be called by another name", host),
-		}
+	return s.misaddressed(r, "http.tokens")
+}
+
+// misaddressed refuses what is addressed to another name than this machine's own, where nothing else guards.
+func (s *Server) misaddressed(r *http.Request, setting string) *problem {
+	if host := hostname(r.Host); s.loopback && !config.Loopback(host) {
+		return forbidden(fmt.Sprintf("without tokens, requests are taken that are addressed to localhost, 127.0.0.1 or [::1], not to %q: set %s to be called by another name", host, setting))
 	}
 	return nil
+}
+
+func forbidden(detail string) *problem {
+	return &problem{slug: "forbidden", Status: http.StatusForbidden, Detail: detail}
 }
 
 func unauthorized(challenge, detail string) *problem {
@@ -57,7 +63,7 @@ func hostname(host string) string {
 func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		s.fail(w, &problem{slug: "forbidden", Status: http.StatusForbidden, Detail: "a browser sent this for a page of another origin, from which nothing is taken"})
+		s.fail(w, forbidden("a browser sent this for a page of another origin, from which nothing is taken"))
 	}))
 	return protection.Handler(next)
 }

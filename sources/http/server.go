@@ -55,7 +55,8 @@ type Options struct {
 type Server struct {
 	options  Options
 	tokens   *tokens // nil: none are asked for
-	guarded  bool    // by a name of loopback
+	people   *tokens // who may see the page; nil: whoever may reach it
+	loopback bool    // it listens there
 	listener net.Listener
 	server   *http.Server
 	served   chan struct{}       // closed when it no longer serves
@@ -65,6 +66,7 @@ type Server struct {
 	metrics  *metrics
 	failures *zap.Logger // of requests
 	upstream atomic.Pointer[upstream]
+	page     atomic.Pointer[http.Handler]
 	taken    activities.Recent // results
 
 	draining context.Context // over when it stops
@@ -85,12 +87,16 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	if err := c.CheckListen(); err != nil {
 		return nil, fmt.Errorf("http.listen %q: %w", c.Listen, err)
 	}
-	tokens, err := newTokens(c.Tokens, o.Log)
+	tokens, err := newTokens("http.tokens", c.Tokens, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	people, err := newTokens("http.page_tokens", c.PageTokens, o.Log)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		options: o, tokens: tokens, served: make(chan struct{}),
+		options: o, tokens: tokens, people: people, served: make(chan struct{}),
 		memory: semaphore.NewWeighted(memoryFor(c)), reading: semaphore.NewWeighted(maxReading), turns: semaphore.NewWeighted(turnsFor(c)),
 		metrics: newMetrics(o.Registry), failures: o.Log.WithOptions(zap.WrapCore(someOf)),
 	}
@@ -119,7 +125,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s for results over HTTP: %w: choose another address with http.listen or --http", c.Address(), bare(err))
 	}
 	local, _ := listener.Addr().(*net.TCPAddr)
-	s.guarded = s.tokens == nil && local != nil && local.IP.IsLoopback()
+	s.loopback = local != nil && local.IP.IsLoopback()
 	s.listener = netutil.LimitListener(listener, c.MaxConnections)
 	go s.serve()
 	return s, nil
@@ -179,6 +185,10 @@ func (s *Server) routes() http.Handler {
 		routes.Head(path, get)
 	}
 	routes.With(s.guard).Post("/v1/results", s.results)
+	routes.Get("/", http.RedirectHandler("/page/", http.StatusSeeOther).ServeHTTP)
+	for _, path := range []string{"/page", "/page/*"} {
+		routes.With(s.guardPage).HandleFunc(path, s.showPage)
+	}
 	return routes
 }
 

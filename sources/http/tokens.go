@@ -13,13 +13,14 @@ import (
 
 // tokens are those that are taken. Those of files are read anew when their file changes.
 type tokens struct {
-	log *zap.Logger
+	name string // of the setting
+	log  *zap.Logger
 
 	mu      sync.Mutex
 	entries []*entry
 }
 
-// entry is one of http.tokens.
+// entry is one of http.tokens, or of http.page_tokens.
 type entry struct {
 	secret config.Secret
 	file   *watched // nil: it stands in the configuration
@@ -28,18 +29,18 @@ type entry struct {
 }
 
 // newTokens is nil if there are none.
-func newTokens(secrets []config.Secret, log *zap.Logger) (*tokens, error) {
+func newTokens(name string, secrets []config.Secret, log *zap.Logger) (*tokens, error) {
 	if len(secrets) == 0 {
 		return nil, nil
 	}
-	t := &tokens{log: log}
+	t := &tokens{name: name, log: log}
 	for i, secret := range secrets {
 		e := &entry{secret: secret}
 		if secret.File() != "" {
 			e.file = watch(secret.File())
 		}
 		if err := e.read(); err != nil {
-			return nil, fmt.Errorf("http.tokens[%d]: %w", i, err)
+			return nil, fmt.Errorf("%s[%d]: %w", name, i, err)
 		}
 		t.entries = append(t.entries, e)
 	}
@@ -83,7 +84,7 @@ func (t *tokens) hold(token string) bool {
 }
 
 func (t *tokens) renew(i int) {
-	where := zap.String("where", fmt.Sprintf("http.tokens[%d]", i))
+	where := zap.String("where", fmt.Sprintf("%s[%d]", t.name, i))
 	if err := t.entries[i].read(); err != nil {
 		t.log.Warn("the file of tokens cannot be read, those from before are taken", where, zap.Error(err))
 		return
