@@ -1,13 +1,17 @@
 package consign
 
+import "go.opentelemetry.io/otel/trace"
+
 // item is a submission on its way.
 type item struct {
 	Submission
 	entry Entry
 	size  int
+	span  trace.Span // until it is stored
 }
 
 func (i *item) stored(where Stored, err error) {
+	endSpan(i.span, err)
 	if i.Stored != nil {
 		where.ID = i.entry.ID
 		i.Stored(where, err)

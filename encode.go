@@ -18,7 +18,9 @@ func (r Result) Encode() ([]byte, error) {
 		Type    string    `json:"type,omitempty"`
 		Time    time.Time `json:"time,omitzero"`
 		Subject string    `json:"subject,omitempty"`
-	}{r.Source, r.ID, r.Type, r.Time, r.Subject})
+
+		Traceparent string `json:"traceparent,omitempty"`
+	}{r.Source, r.ID, r.Type, r.Time, r.Subject, r.Traceparent})
 	if err != nil {
 		return nil, err
 	}

@@ -29,3 +29,16 @@ func TestPrepare_WhatItTakes_NoWorkflowRefuses(t *testing.T) {
 		require.NoError(t, CheckResults([]Result{prepared}), name)
 	}
 }
+
+func TestPrepare_ATraceContextThatIsNone_IsIgnored(t *testing.T) {
+	t.Parallel()
+	const valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	for given, want := range map[string]string{
+		valid: valid, "": "", "cc" + valid[2:] + "-what-follows": "", "cc" + valid[2:] + "-0f": "cc" + valid[2:] + "-0f",
+		"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01": "", valid + "\r\nX: y": "", strings.Repeat("0", 10_000): "",
+	} {
+		r, err := Result{Source: "s", ID: "1", Traceparent: given, Data: json.RawMessage("1")}.Prepare()
+		require.NoError(t, err)
+		require.Equal(t, want, r.Traceparent)
+	}
+}

@@ -47,11 +47,13 @@ func AckByNATS(source, subject string) SubmitOption {
 // id are taken by other data, [ErrNotSetUp], and [ErrUnreachable] when Temporal does not answer
 // before ctx is over (or within 70 s when ctx has no deadline), [ErrFull] when it has no room until
 // then. After ErrUnreachable the result may or may not be in Temporal: submit it again with the same id.
-func (c *Client) Submit(ctx context.Context, r Result, options ...SubmitOption) (*Handle, error) {
-	r, err := r.Prepare()
+func (c *Client) Submit(ctx context.Context, r Result, options ...SubmitOption) (handle *Handle, err error) {
+	r, err = r.Prepare()
 	if err != nil {
 		return nil, err
 	}
+	span := traceSubmission(ctx, &r)
+	defer func() { endSpan(span, err) }()
 	entry := Entry{Result: r}
 	for _, option := range options {
 		option(&entry)

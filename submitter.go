@@ -124,8 +124,10 @@ func (s *Submitter) Submit(ctx context.Context, in Submission) error {
 	if err != nil {
 		return err
 	}
-	i := &item{Submission: in, entry: Entry{Result: result, Ack: in.Ack}}
+	span := traceSubmission(ctx, &result)
+	i := &item{Submission: in, entry: Entry{Result: result, Ack: in.Ack}, span: span}
 	if err := i.entry.checkAck(); err != nil {
+		endSpan(span, err)
 		return err
 	}
 	i.Result = Result{} // the entry holds it
@@ -137,9 +139,11 @@ func (s *Submitter) Submit(ctx context.Context, in Submission) error {
 		return s.closed || s.open < s.options.MaxOpen && (s.waiting.bytes == 0 || s.waiting.bytes+i.size <= maxWaitingBytes)
 	}
 	if err := s.until(ctx, room); err != nil {
+		endSpan(span, err)
 		return fmt.Errorf("submitting %s/%s: waiting for room: %w", result.Source, result.ID, err)
 	}
 	if s.closed {
+		endSpan(span, ErrClosed)
 		return fmt.Errorf("submitting %s/%s: %w", result.Source, result.ID, ErrClosed)
 	}
 	s.open++

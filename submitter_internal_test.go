@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/serviceerror"
 )
 
@@ -14,7 +15,7 @@ func TestSubmitter_DataThatTemporalHolds_IsHeldHereNoLonger(t *testing.T) {
 	t.Parallel()
 	s := &Submitter{unstored: 1, open: 1}
 	s.changed = sync.NewCond(&s.mu)
-	i := &item{entry: Entry{Result: Result{Source: "s", ID: "1", Data: json.RawMessage(`"large"`)}}}
+	i := &item{span: trace.SpanFromContext(t.Context()), entry: Entry{Result: Result{Source: "s", ID: "1", Data: json.RawMessage(`"large"`)}}}
 	i.Stored = func(where Stored, err error) {
 		require.NoError(t, err)
 		require.Equal(t, "1", where.ID)

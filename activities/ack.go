@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -38,7 +41,13 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := a.ack(ctx, now, in)
+	span := &spanOf{}
+	if in.Traceparent != "" {
+		span.Span, span.traceparent = consign.Span(ctx, in.Traceparent, "ack", trace.SpanKindClient,
+			attribute.String("consign.source", in.Ack.Source), attribute.String("consign.id", in.Ack.ID))
+		defer span.End()
+	}
+	err := a.ack(ctx, now, in, span.traceparent)
 	if err == nil {
 		a.Metrics.acks.WithLabelValues(string(consign.AckSent)).Inc()
 		a.Metrics.ackSeconds.Observe(max(time.Since(in.First), 0).Seconds())
@@ -47,6 +56,9 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	}
 	failure := sinks.Classify(err)
 	failure.Message = Clip(now.Config.Redact(failure.Message), maxCause)
+	if span.Span != nil {
+		span.SetStatus(codes.Error, failure.Message)
+	}
 	a.Log.Info("ack failed", zap.String("result", in.Ack.Source+"/"+in.Ack.ID), zap.String("cause", failure.Message))
 	info := activity.GetInfo(ctx)
 	attempt := int(info.Attempt)
@@ -64,7 +76,7 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	})
 }
 
-func (a *Activities) ack(ctx context.Context, now *Current, in consign.AckInput) error {
+func (a *Activities) ack(ctx context.Context, now *Current, in consign.AckInput, traceparent string) error {
 	if err := in.Target.Check(); err != nil {
 		return sinks.Permanent(sinks.Label(err, "bad target"))
 	}
@@ -87,7 +99,11 @@ func (a *Activities) ack(ctx context.Context, now *Current, in consign.AckInput)
 		if err != nil {
 			return sinks.Permanent(err)
 		}
-		return now.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, a.began(ctx, in.First), body, nil)
+		var headers map[string]string
+		if traceparent != "" {
+			headers = map[string]string{"Traceparent": traceparent}
+		}
+		return now.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, a.began(ctx, in.First), body, headers)
 	case in.Target.NATS != nil:
 		if a.NATS == nil {
 			// Not for good: another worker may have it.

@@ -175,9 +175,10 @@ func (a *Activities) queued(ctx context.Context, gate *Gate, in DeliverInput) (O
 // attempt; 0 is none beyond the sink's own timeout.
 func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n int, limit time.Duration) (Outcome, error) {
 	number, at := in.Before+n, a.began(ctx, in.At)
+	spans := spansOf(ctx, &in, gate.Name(), number)
 	batch := make([]sinks.Delivery, len(in.Batch))
 	for i, item := range in.Batch {
-		batch[i] = sinks.Delivery{ID: item.DeliveryID, Result: item.Result, First: in.First, At: at, Attempt: number}
+		batch[i] = sinks.Delivery{ID: item.DeliveryID, Result: item.Result, First: in.First, At: at, Attempt: number, Traceparent: spans.traceparent(&item.Result)}
 	}
 	began := time.Now()
 	errs, err := gate.deliver(ctx, try{
@@ -185,6 +186,7 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 		timeout: in.Policy.Timeout.Duration(), limit: limit, backoff: in.Policy.Backoff.Duration(),
 	})
 	if err != nil {
+		spans.skipped(err.Error())
 		return Outcome{}, err
 	}
 	if number > 1 {
@@ -192,6 +194,7 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 	}
 	a.pauseGone(ctx, gate, errs)
 	outcome, asked := outcomeOf(errs, a.Current().redact(gate))
+	spans.end(&in, outcome.Failures)
 	a.Metrics.attempt(gate.Name(), len(in.Batch), outcome.Failures)
 	gate.history.note(in.Batch, outcome.Failures)
 	a.Tail.attempted(in, gate.Name(), outcome.Failures, number, time.Since(began))

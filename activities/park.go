@@ -47,6 +47,7 @@ func (a *Activities) Park(ctx context.Context, in ParkInput) error {
 	}
 	a.Metrics.deliveries.WithLabelValues(record.Sink, string(consign.Parked)).Add(float64(len(record.Results)))
 	a.Tail.parked(&record)
+	spanOfParking(ctx, &record)
 	a.Log.Warn("parked", zap.String("sink", record.Sink), zap.String("dead_letter", record.ID),
 		zap.Int("results", len(record.Results)), zap.String("cause", record.Cause))
 	return nil

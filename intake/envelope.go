@@ -120,7 +120,7 @@ func (e Envelope) fields(value json.RawMessage) (map[string]json.RawMessage, err
 
 func attribute(name string) bool {
 	switch name {
-	case "source", "id", "type", "time", "subject", "data", "datacontenttype", "dataschema":
+	case "source", "id", "type", "time", "subject", "data", "datacontenttype", "dataschema", "traceparent", "tracestate":
 		return true
 	}
 	return false
@@ -139,6 +139,8 @@ func open(fields map[string]json.RawMessage) (consign.Result, error) {
 			return r, fmt.Errorf("%w: id %w", consign.ErrInvalid, err)
 		}
 	}
+	// One that is no text is none: a trace never stands in the way of a result.
+	_ = text(fields["traceparent"], &r.Traceparent)
 	var stamp string
 	if err := text(fields["time"], &stamp); err != nil {
 		return r, fmt.Errorf("%w: time %w such as \"2026-01-31T12:00:00Z\"", consign.ErrInvalid, err)

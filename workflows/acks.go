@@ -67,6 +67,8 @@ func (a *acks) send(ctx workflow.Context, d *delivery, i int, target consign.Ack
 		Target: target,
 		Ack:    consign.Ack{Source: d.in.Results[i].Source, ID: d.in.Results[i].ID, Receipt: receipt},
 		First:  workflow.Now(ctx),
+
+		Traceparent: d.in.Results[i].Traceparent,
 	}
 	a.pending++
 	workflow.Go(always, func(ctx workflow.Context) {

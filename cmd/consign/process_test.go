@@ -62,10 +62,16 @@ type process struct {
 // begin starts a command, which is killed when the test ends.
 func begin(t *testing.T, args ...string) *process {
 	t.Helper()
+	return beginIn(t, nil, args...)
+}
+
+// beginIn starts a command with more in its environment.
+func beginIn(t *testing.T, environment []string, args ...string) *process {
+	t.Helper()
 	p := &process{Cmd: exec.Command(binary, args...), out: make(chan string, 1000), messages: new(bytes.Buffer), ended: make(chan struct{})}
 	p.Stderr = p.messages
 	p.Dir = t.TempDir()
-	p.Env = append(os.Environ(), "TMPDIR="+p.Dir) // one that is killed leaves its ephemeral data
+	p.Env = append(append(os.Environ(), "TMPDIR="+p.Dir), environment...) // one that is killed leaves its ephemeral data
 	stdout, err := p.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, p.Start())

@@ -54,6 +54,7 @@ type workplace struct {
 	log     *zap.Logger
 	config  *config.Config
 	metrics *metrics
+	traced  *telemetry
 	source  *source // over HTTP
 	sources *nats.Sources
 	drain   time.Duration
@@ -114,11 +115,15 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	if m.address != "" {
 		log.Info("metrics", zap.String("url", "http://"+m.address+"/metrics"))
 	}
-	worker.TuneGC()
-	place := &workplace{log: log, config: c, metrics: m, sources: sources, drain: f.drain, webUI: f.webUI, flags: f, hangups: awaitHangups()}
-	if place.source, err = listenHTTP(cmd.Context(), place); err != nil {
-		place.hangups.stop()
+	traced, err := startTelemetry(cmd.Context(), m.registry, log)
+	if err != nil {
 		m.stop()
+		return nil, err
+	}
+	worker.TuneGC()
+	place := &workplace{log: log, config: c, metrics: m, traced: traced, sources: sources, drain: f.drain, webUI: f.webUI, flags: f, hangups: awaitHangups()}
+	if place.source, err = listenHTTP(cmd.Context(), place); err != nil {
+		place.close()
 		return nil, err
 	}
 	return place, nil
@@ -128,6 +133,9 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 func (p *workplace) close() {
 	p.hangups.stop()
 	p.source.stop(p.log, 0)
+	if err := p.traced.stop(context.Background()); err != nil {
+		p.log.Warn("some telemetry was not sent", zap.Error(err))
+	}
 	p.metrics.stop()
 }
 

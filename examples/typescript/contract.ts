@@ -11,6 +11,7 @@ export interface Result {
   type?: string;
   time?: string;
   subject?: string;
+  traceparent?: string;
   data: unknown;
 }
 

@@ -22,6 +22,7 @@ type event struct {
 	Time            time.Time       `json:"time,omitzero"`
 	DataContentType string          `json:"datacontenttype"`
 	DeliveryID      string          `json:"deliveryid"`
+	Traceparent     string          `json:"traceparent,omitempty"`
 	Data            json.RawMessage `json:"data"`
 }
 
@@ -35,6 +36,7 @@ func cloudEvent(d sinks.Delivery) ([]byte, error) {
 		Time:            d.Result.Time,
 		DataContentType: "application/json",
 		DeliveryID:      d.ID,
+		Traceparent:     d.Result.Traceparent,
 		Data:            d.Result.Data,
 	})
 }

@@ -49,6 +49,7 @@ func Attributes(d sinks.Delivery) iter.Seq2[string, string] {
 			{"type", cmp.Or(d.Result.Type, untyped)},
 			{"time", at},
 			{"subject", d.Result.Subject},
+			{"traceparent", d.Result.Traceparent},
 		} {
 			if attribute.value != "" && !yield(attribute.name, attribute.value) {
 				return

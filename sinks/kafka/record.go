@@ -38,6 +38,9 @@ func headers(d sinks.Delivery, format formats.Format) []kgo.RecordHeader {
 		{Key: "content-type", Value: []byte(format.ContentType())},
 		{Key: "ce_deliveryid", Value: []byte(d.ID)},
 	}
+	if d.Traceparent != "" {
+		list = append(list, kgo.RecordHeader{Key: "traceparent", Value: []byte(d.Traceparent)})
+	}
 	if format != "" {
 		return list
 	}

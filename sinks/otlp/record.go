@@ -1,8 +1,10 @@
 package otlp
 
 import (
+	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -61,7 +63,9 @@ func record(d sinks.Delivery) *logs.LogRecord {
 		attributes = append(attributes, attribute("cloudevents.event_subject", d.Result.Subject))
 	}
 	severity, word := formats.SeverityOf(d.Result.Data)
+	traceID, spanID := traceOf(d.Result.Traceparent)
 	return &logs.LogRecord{
+		TraceId: traceID, SpanId: spanID,
 		TimeUnixNano:         nanoseconds(d.Result.Time),
 		ObservedTimeUnixNano: nanoseconds(d.First),
 		SeverityNumber:       number(severity),
@@ -69,6 +73,22 @@ func record(d sinks.Delivery) *logs.LogRecord {
 		Body:                 value(string(d.Result.Data)),
 		Attributes:           attributes,
 	}
+}
+
+// traceOf are the trace and the span that a result was submitted in; nil where it was in none.
+func traceOf(traceparent string) (traceID, spanID []byte) {
+	parts := strings.Split(traceparent, "-")
+	if len(parts) < 4 || len(parts[1]) != 32 || len(parts[2]) != 16 {
+		return nil, nil
+	}
+	traceID, err := hex.DecodeString(parts[1])
+	if err == nil {
+		spanID, err = hex.DecodeString(parts[2])
+	}
+	if err != nil {
+		return nil, nil
+	}
+	return traceID, spanID
 }
 
 func attribute(name, text string) *common.KeyValue {

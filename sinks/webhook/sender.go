@@ -73,7 +73,8 @@ type message struct {
 	first, at           time.Time
 	body                []byte
 	headers             map[string]string
-	fixed               bool // as that of outgoing
+	traceparent         string // may be empty
+	fixed               bool   // as that of outgoing
 }
 
 func (s *Sender) send(ctx context.Context, m message) error {
@@ -136,6 +137,9 @@ func (s *Sender) hider(target *url.URL, headers map[string]string, authorization
 func (s *Sender) outgoing(m message, target *url.URL) outgoing {
 	stamp := stamp(m.first, m.at)
 	headers := map[string]string{"Content-Type": "application/json"}
+	if m.traceparent != "" {
+		headers["Traceparent"] = m.traceparent // unless one is configured
+	}
 	for name, value := range m.headers {
 		headers[http.CanonicalHeaderKey(name)] = value
 	}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/propagation"
 )
 
 const (
@@ -57,7 +59,8 @@ func (s *Server) results(w http.ResponseWriter, r *http.Request) {
 	deadline := http.NewResponseController(w)
 	longest := longestWait * s.options.Config.WaitTimeout
 	_ = deadline.SetWriteDeadline(time.Now().Add(longest + answerTimeout))
-	outcomes, done, p := s.deliver(r.Context(), to, all, a.wait, memory)
+	traced := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	outcomes, done, p := s.deliver(traced, to, all, a.wait, memory)
 	_ = deadline.SetWriteDeadline(time.Now().Add(answerTimeout))
 	s.metrics.count(outcomes)
 	s.taken.Add(fresh(outcomes))

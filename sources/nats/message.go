@@ -46,6 +46,8 @@ func (s *Settings) result(message jetstream.Msg, at place) (consign.Result, erro
 	if binary {
 		r.ID, r.Subject, r.Time = cmp.Or(event.ID, r.ID), event.Subject, event.Time
 	}
+	// The nearest wins: of the message that brought it, then of the event.
+	r.Traceparent = cmp.Or(traceparent(message.Headers()), event.Traceparent, r.Traceparent)
 	if r.Type == untyped {
 		r.Type = s.Type
 	}
@@ -80,6 +82,8 @@ func attributes(headers natsgo.Header) (event consign.Result, binary bool, err e
 			event.Type = value
 		case "subject":
 			event.Subject = value
+		case "traceparent":
+			event.Traceparent = value
 		case "time":
 			if event.Time, err = time.Parse(time.RFC3339Nano, value); err != nil {
 				return event, true, fmt.Errorf("the header ce-time %q is not RFC 3339, such as 2026-01-31T12:00:00Z", value)
@@ -90,6 +94,16 @@ func attributes(headers natsgo.Header) (event consign.Result, binary bool, err e
 		event = consign.Result{} // stray headers
 	}
 	return event, binary, nil
+}
+
+// traceparent is the header of a message, in any case.
+func traceparent(headers natsgo.Header) string {
+	for _, spelled := range []string{"traceparent", "Traceparent"} {
+		if value := headers[spelled]; len(value) > 0 {
+			return strings.Clone(value[0])
+		}
+	}
+	return ""
 }
 
 // place of a message in its stream. The time tells messages of a stream apart from those of one that had

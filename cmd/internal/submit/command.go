@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/propagation"
 	"golang.org/x/term"
 
 	"github.com/consign-dev/consign"
@@ -124,7 +125,8 @@ func (s settings) run(cmd *cobra.Command, files []string, connect dialer) error 
 	if err != nil {
 		return exit.With(exit.Usage, err)
 	}
-	ctx := cmd.Context()
+	// As programs hand it on to those that they start: https://opentelemetry.io/docs/specs/otel/context/env-carriers/
+	ctx := propagation.TraceContext{}.Extract(cmd.Context(), propagation.MapCarrier{"traceparent": os.Getenv("TRACEPARENT")})
 	client, err := connect(ctx, s.connection)
 	if err != nil {
 		return err
