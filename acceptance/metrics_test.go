@@ -75,7 +75,8 @@ func TestMetrics_ThePageAboutThem_IsWhatTheCodeSays(t *testing.T) {
 	var page strings.Builder
 	page.WriteString(`# Metrics
 
-` + "`consign up --metrics ADDR` and `consign worker --metrics ADDR`" + ` serve these for Prometheus at ` + "`/metrics`" + `. Each worker tells of itself;
+` + "`consign up --metrics ADDR` and `consign worker --metrics ADDR`" + ` serve these for Prometheus at ` + "`/metrics`" + `, and send
+them [by OTLP](operating.md#traces-and-metrics-by-otlp) where they are asked to. Each worker tells of itself;
 what Temporal holds, such as what waits in a queue and the open dead letters, is the same from each. Every series exists,
 at zero, from the start, and a sink that a reload adds has its own at once. The label ` + "`sink`" + ` has the names of the configuration, and no
 label has a value that comes with results.
@@ -97,13 +98,9 @@ runtime its own.
 
 ## What to alarm on
 
-| expression | means |
-|---|---|
-| ` + "`increase(consign_deliveries_total{outcome=\"parked\"}[5m]) > 0`" + ` | something was parked: ` + "`consign dead-letters list --counts`" + ` |
-| ` + "`consign_circuit_state == 1`" + `, for 10 minutes | a sink is down |
-| ` + "`consign_queue_backlog > 0 and consign_queue_pollers == 0`" + ` | nobody delivers what waits for a sink |
-| ` + "`increase(consign_acks_total{outcome=\"failed\"}[5m]) > 0`" + ` | an upstream was not told |
-| ` + "`consign_config_last_reload_successful == 0`" + ` | the configuration has a mistake, and the one from before is in force |
+` + "[`deploy/prometheus/consign.rules.yaml`](../deploy/prometheus/consign.rules.yaml)" + ` has rules for Prometheus, and says for each what is wrong and what to do:
+nobody delivers for a sink, a sink is down in every worker, something was parked, dropped, or waits as a dead letter since a day, an upstream was not told, a
+pause has lasted for hours, a configuration was refused. ` + "[`deploy/grafana/consign.json`](../deploy/grafana/consign.json)" + ` is a dashboard for Grafana.
 
 What they mean and what to do: [When something is wrong](failures.md).
 `)

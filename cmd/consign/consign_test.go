@@ -195,6 +195,7 @@ func TestWorker_WhileTemporalIsAway_SaysSoOnce_AndStopsOnSIGTERM(t *testing.T) {
 		}
 		return err == nil
 	}, patience, 20*time.Millisecond)
+	require.Contains(t, get(t, "http://"+metrics+"/readyz"), "it waits for Temporal")
 	time.Sleep(1500 * time.Millisecond) // it tries each second: more than one try
 	terminate(t, worker)
 	require.Equal(t, 0, worker.exit(t, 10*time.Second))

@@ -17,6 +17,7 @@ func TestUp_WithHTTP_TakesResults_AndStopsOnSIGTERM(t *testing.T) {
 	u := startUp(t, "sinks:\n  archive:\n    file: {path: "+path+"}\nhttp: {tokens: [a-token]}\n", "--ephemeral", "--http", "0")
 	require.True(t, strings.HasPrefix(u.HTTP, "http://127.0.0.1:"), u.HTTP)
 	require.Contains(t, get(t, u.HTTP+"/readyz"), "ready")
+	require.Equal(t, "ready\n", get(t, strings.Replace(u.metrics, "/metrics", "/readyz", 1)))
 
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, u.HTTP+"/v1/results?wait=committed", strings.NewReader(`{"source":"test","id":"1","data":{}}`))
 	require.NoError(t, err)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,7 +15,7 @@ import (
 )
 
 func addMetrics(cmd *cobra.Command, address *string) {
-	cmd.Flags().StringVar(address, "metrics", "", "serve Prometheus metrics at /metrics, and /healthz, on this host:port; a port alone is on 127.0.0.1 (default: not at all)")
+	cmd.Flags().StringVar(address, "metrics", "", "serve Prometheus metrics at /metrics, /healthz and /readyz, on this host:port; a port alone is on 127.0.0.1 (default: not at all)")
 }
 
 // metrics serves a registry over HTTP.
@@ -22,6 +24,7 @@ type metrics struct {
 	server   *http.Server // nil: nobody asked for it
 	address  string
 	stopped  chan struct{}
+	ready    atomic.Pointer[func(context.Context) error] // why it does not work for now; nil: it has not started
 }
 
 // serveMetrics listens on an address, which may be empty.
@@ -50,8 +53,30 @@ func (m *metrics) routes() http.Handler {
 	routes.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
 	// Alive also while it waits for Temporal: a restart would not bring that back.
 	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	routes.HandleFunc("GET /readyz", m.readyz)
 	return routes
 }
+
+// readyTimeout bounds one question to Temporal.
+const readyTimeout = 2 * time.Second
+
+// readyz tells whether the worker does its work, and why not.
+func (m *metrics) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	reason := errors.New("the worker has not started yet: it waits for Temporal")
+	if check := m.ready.Load(); check != nil {
+		reason = (*check)(ctx)
+	}
+	if reason != nil {
+		http.Error(w, reason.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// isReady has check tell from now on whether the worker does its work.
+func (m *metrics) isReady(check func(context.Context) error) { m.ready.Store(&check) }
 
 // stop ends the server; scrapes under way are cut off.
 func (m *metrics) stop() {

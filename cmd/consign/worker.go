@@ -183,6 +183,12 @@ func (p *workplace) start(ctx context.Context, temporal client.Client, namespace
 		return nil, errors.Join(err, w.Stop(ctx), p.sources.Close(ctx))
 	}
 	r := &running{w, reading, p.reloads(w)} //nolint:contextcheck // until it is stopped
+	p.metrics.isReady(func(ctx context.Context) error {
+		if _, err := temporal.CheckHealth(ctx, nil); err != nil {
+			return fmt.Errorf("temporal does not answer: %w", err)
+		}
+		return nil
+	})
 	if err := p.source.open(temporal, namespace, p); err != nil {
 		return nil, errors.Join(err, p.stop(r)) //nolint:contextcheck // it stops also when ctx is over
 	}
@@ -196,6 +202,7 @@ const stopGrace = 2 * time.Second
 // each within the drain time. A sink that hangs even when it is closed, such as a pipe that nobody reads, is left
 // behind: what it has not taken is safe in Temporal.
 func (p *workplace) stop(r *running) error {
+	p.metrics.isReady(func(context.Context) error { return errors.New("this process is about to stop") })
 	r.reload.stop()
 	p.source.stop(p.log, p.drain)
 	p.log.Info("draining", zap.Duration("within", p.drain))
