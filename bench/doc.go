@@ -1,7 +1,7 @@
 // Command bench measures what a delivery costs, beside what the engine below it costs, on the machine
 // it runs on:
 //
-//	go run ./bench                      # a table, in about five minutes
+//	go run ./bench                      # a table, in about six minutes
 //	go run ./bench -json > bench.json   # one JSON object
 //	go run ./bench -only single,alone   # some of the figures
 //	go run ./bench -plot bench.svg      # a drawing beside the table
@@ -34,6 +34,9 @@
 //   - dead_sink: at a fixed rate, the 95th percentile from Submit until the file and the pipe hold the
 //     result, while the webhook works, refuses connections, or accepts and never answers. What was
 //     submitted in the first seconds is left out, since the figure is about an open circuit.
+//   - replay: dead letters a second that one order replays, each a workflow of its own, from the order until all are
+//     delivered; and the 95th percentile of live results, as that of dead_sink, without an order and beside one of 20
+//     a second.
 //   - flooded: results a second of a stream that is handed over as fast as it is taken, up to 256 results a
 //     workflow, with server, Web UI, worker and source in one process, until each is committed at an fsynced
 //     file, a webhook and a NATS stream (receiver and NATS server are processes of their own).

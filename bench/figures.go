@@ -24,6 +24,7 @@ func (b *bench) steps() []step {
 		{figures: []string{"http_ingest"}, measure: b.httpIngest},
 		{figures: []string{"two_workers"}, measure: b.twoWorkers},
 		{figures: []string{"dead_sink"}, measure: b.deadSink},
+		{figures: []string{"replay"}, measure: b.replay},
 		{figures: []string{"resident"}, measure: b.resident},
 		{figures: []string{"steady"}, long: true, measure: b.steady},
 		{figures: []string{"growth"}, long: true, measure: b.growth},

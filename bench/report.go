@@ -16,6 +16,7 @@ type Report struct {
 	HTTPIngest     *HTTPIngest     `json:"http_ingest,omitempty"`
 	TwoWorkers     *TwoWorkers     `json:"two_workers,omitempty"`
 	DeadSink       *DeadSink       `json:"dead_sink,omitempty"`
+	Replaying      *Replaying      `json:"replay,omitempty"`
 	Resident       *Resident       `json:"resident,omitempty"`
 	Steady         *Steady         `json:"steady,omitempty"`
 	Growth         *Growth         `json:"growth,omitempty"`
@@ -40,7 +41,7 @@ type figure interface {
 // figures of the report, in the order in which they are measured.
 func (r Report) figures() []figure {
 	return []figure{
-		r.Floor, r.Single, r.Alone, r.Plain, r.Paced, r.Flooded, r.FloodedWebhook, r.HTTPIngest, r.TwoWorkers, r.DeadSink, r.Resident, r.Steady, r.Growth,
+		r.Floor, r.Single, r.Alone, r.Plain, r.Paced, r.Flooded, r.FloodedWebhook, r.HTTPIngest, r.TwoWorkers, r.DeadSink, r.Replaying, r.Resident, r.Steady, r.Growth,
 	}
 }
 
