@@ -37,6 +37,17 @@ type Hold struct {
 	byHand bool // the rate is a person's
 }
 
+// Words are what holds the sink back.
+func (h *Hold) Words() string {
+	switch {
+	case h.Paused:
+		return fmt.Sprintf("paused by %s: %s", h.By, h.Reason)
+	case h.Rate > 0:
+		return fmt.Sprintf("open, %g a second", h.Rate)
+	}
+	return "open"
+}
+
 const (
 	// maxPauseReason is the most of a reason that is kept, in bytes. Temporal takes 1,000 in all.
 	maxPauseReason = 800

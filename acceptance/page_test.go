@@ -180,7 +180,7 @@ func (v *visitor) wellMade(what string) {
 // parkedDesk has results parked at sink desk, which takes them once it is mended.
 func parkedDesk(t *testing.T, ids ...string) (s *stage, mend func()) {
 	t.Helper()
-	s = perform(t, "sinks:\n  archive: {script: {}}\n  desk: {script: {}}\n")
+	s = perform(t, "sinks:\n  archive: {script: {}}\n  desk: {script: {}}\n  audit: {script: {}, when: source == 'consign'}\n")
 	var mu sync.Mutex
 	refuse := sinks.Label(sinks.Permanent(errors.New("no field severity_id")), "http 400")
 	s.sinks["desk"].answers(func(int, sinks.Delivery) error {
@@ -224,6 +224,11 @@ func TestPage_AFailureIsFound_Replayed_AndSeenDelivered(t *testing.T) {
 	v.sees("of no use (by tester@here (page))")
 	require.Len(t, s.sinks["desk"].took(), 1)
 	v.wellMade("a discarded dead letter")
+
+	s.eventually(func() bool { return len(s.sinks["audit"].took()) == 2 }, "what was done is told")
+	for _, told := range s.sinks["audit"].took() {
+		require.Contains(t, string(told.Result.Data), `"by":"tester@here (page)"`)
+	}
 }
 
 func TestPage_WithoutJavaScript_ManyAreReplayedAfterADryRun(t *testing.T) {

@@ -37,7 +37,9 @@ func (c *Current) choose(ctx context.Context, sink config.Sink, facts []*config.
 	leg := legTo(sink)
 	for i, fact := range facts {
 		wants, err := true, errNotInTime
-		if ctx.Err() == nil || sink.When == "" {
+		if report := fact.Result(); report.Source == consign.ReportSource {
+			wants, err = ctx.Err() == nil && sink.Asks(ctx, report), nil
+		} else if ctx.Err() == nil || sink.When == "" {
 			wants, err = sink.Wants(ctx, fact)
 		}
 		if err != nil {

@@ -23,6 +23,9 @@ type Facts struct {
 // NewFacts returns the facts of a result.
 func NewFacts(result consign.Result) *Facts { return &Facts{result: result} }
 
+// Result that they are of.
+func (f *Facts) Result() consign.Result { return f.result }
+
 // Parent implements CEL's activation: there is none.
 func (f *Facts) Parent() cel.Activation { return nil }
 

@@ -55,6 +55,23 @@ func (r *reader) variable(path string) bool {
 	return found
 }
 
+// Asks tells whether the sink asks for a report of Consign about itself: its "when" holds for that, and would not hold if
+// the same came from elsewhere. So a sink without "when", or with one such as type != "heartbeat", gets what it got before
+// there were reports.
+func (s Sink) Asks(ctx context.Context, report consign.Result) bool {
+	if s.When == "" {
+		return false
+	}
+	elsewhere := report
+	elsewhere.Source = ""
+	asks, err := s.Wants(ctx, NewFacts(report))
+	if err != nil || !asks {
+		return false
+	}
+	otherwise, err := s.Wants(ctx, NewFacts(elsewhere))
+	return err != nil || !otherwise
+}
+
 // Wants tells whether the sink gets a result: whether its "when" holds. One of the type "incident" is a
 // matter of "incidents" alone. The error says why the condition cannot be evaluated; data that the
 // result does not have is such a reason.

@@ -147,6 +147,7 @@ func (p *Page) replay(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, err)
 		return
 	}
+	p.record(r, consign.Act{Act: "replay", On: id, Before: consign.StateParked, After: deadletters.StateReplaying})
 	to(w, r, "/dead-letters/show", url.Values{"id": {id}, "did": {"replayed"}})
 }
 
@@ -160,5 +161,6 @@ func (p *Page) discard(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, err)
 		return
 	}
+	p.record(r, consign.Act{Act: "discard", On: id, Reason: reason, Before: consign.StateParked, After: consign.StateDiscarded})
 	to(w, r, "/dead-letters/show", url.Values{"id": {id}, "did": {"discarded"}})
 }

@@ -124,6 +124,7 @@ func (p *Page) order(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, err)
 		return
 	}
+	p.record(r, consign.Act{Act: string(order.Act), On: order.Words(), Reason: order.Reason, Detail: []string{id}})
 	to(w, r, "/orders/show", url.Values{"id": {id}, "did": {"ordered"}})
 }
 
@@ -158,5 +159,6 @@ func (p *Page) cancelOrder(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, err)
 		return
 	}
+	p.record(r, consign.Act{Act: "cancel", On: id, Before: deadletters.BulkRunning, After: deadletters.BulkCancelled})
 	to(w, r, "/orders/show", url.Values{"id": {id}, "did": {"cancelled"}})
 }

@@ -189,6 +189,14 @@ func (p *Page) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // errRequest marks what the person at the browser can mend.
 var errRequest = errors.New("this cannot be done")
 
+// record keeps what was done. What cannot be recorded is done all the same, and logged.
+func (p *Page) record(r *http.Request, act consign.Act) {
+	act.By = p.by(r)
+	if err := consign.RecordAct(r.Context(), p.Temporal, act); err != nil {
+		p.Log.Warn("what was done at the page is not recorded", zap.String("act", act.Act), zap.String("on", act.On), zap.String("by", act.By), zap.Error(err))
+	}
+}
+
 // outcomes are what a page may say was just done, by the word in its address.
 var outcomes = map[string]string{
 	"replayed":  "The replay is ordered.",

@@ -70,18 +70,31 @@ func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, fmt.Errorf("%w: a pause needs a reason, for whoever finds the sink paused", errRequest))
 		return
 	}
-	if err := consign.PauseSink(r.Context(), p.Temporal, p.Namespace, name, reason, p.by(r)); err != nil {
+	before, err := consign.HoldOf(r.Context(), p.Temporal, p.Namespace, name)
+	if err == nil {
+		err = consign.PauseSink(r.Context(), p.Temporal, p.Namespace, name, reason, p.by(r))
+	}
+	if err != nil {
 		p.refuse(w, r, err)
 		return
 	}
+	p.record(r, consign.Act{Act: "pause", On: name, Reason: reason, Before: before.Words(), After: "paused"})
 	to(w, r, "/sinks/"+url.PathEscape(name), url.Values{"did": {"paused"}})
 }
 
 func (p *Page) resume(w http.ResponseWriter, r *http.Request) {
 	name := chi.URLParam(r, "name")
-	if _, err := consign.ResumeSink(r.Context(), p.Temporal, p.Namespace, name, p.by(r)); err != nil {
+	before, err := consign.HoldOf(r.Context(), p.Temporal, p.Namespace, name)
+	resumed := false
+	if err == nil {
+		resumed, err = consign.ResumeSink(r.Context(), p.Temporal, p.Namespace, name, p.by(r))
+	}
+	if err != nil {
 		p.refuse(w, r, err)
 		return
+	}
+	if resumed {
+		p.record(r, consign.Act{Act: "resume", On: name, Before: before.Words(), After: "open"})
 	}
 	to(w, r, "/sinks/"+url.PathEscape(name), url.Values{"did": {"resumed"}})
 }

@@ -41,6 +41,7 @@ func (f *bulkFlags) carryOut(cmd *cobra.Command, temporal client.Client) error {
 	if err != nil {
 		return err
 	}
+	record(cmd, temporal, consign.Act{Act: string(f.Act), On: f.Words(), Reason: f.Reason, Detail: []string{id}})
 	if f.wait {
 		fmt.Fprintf(cmd.ErrOrStderr(), "order %s: %s\n", id, printable(f.Words()))
 		return followBulk(cmd, temporal, id, f.asJSON)
@@ -157,8 +158,12 @@ workflow, which goes on when workers restart. --cancel has one begin nothing mor
 			case len(ids) == 0:
 				return listBulks(cmd, temporal, limit, asJSON)
 			case cancel:
-				if err := deadletters.CancelBulk(cmd.Context(), temporal, ids[0]); err != nil || !wait {
+				if err := deadletters.CancelBulk(cmd.Context(), temporal, ids[0]); err != nil {
 					return err
+				}
+				record(cmd, temporal, consign.Act{Act: "cancel", On: ids[0], Before: deadletters.BulkRunning, After: deadletters.BulkCancelled})
+				if !wait {
+					return nil
 				}
 			}
 			if wait {

@@ -66,6 +66,14 @@ func me() string {
 	return name + "@" + host
 }
 
+// record keeps what was done, for "consign audit". What cannot be recorded is done all the same, and said.
+func record(cmd *cobra.Command, temporal client.Client, act consign.Act) {
+	act.By = me()
+	if err := consign.RecordAct(cmd.Context(), temporal, act); err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", printable(err.Error()))
+	}
+}
+
 // orders are given to several dead letters one after the other. One that fails is reported and does
 // not stop the others, unless Temporal itself is away.
 type orders struct {
@@ -73,6 +81,19 @@ type orders struct {
 	temporal client.Client
 	asJSON   bool
 	failed   bool
+}
+
+// recordEach keeps what was done to dead letters, if anything was.
+func (o *orders) recordEach(act consign.Act, ids []string) {
+	switch len(ids) {
+	case 0:
+		return
+	case 1:
+		act.On = ids[0]
+	default:
+		act.On, act.Detail = count(len(ids), "dead letter"), ids
+	}
+	record(o.cmd, o.temporal, act)
 }
 
 // answer is what became of an order, for machines.

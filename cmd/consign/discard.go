@@ -42,12 +42,13 @@ namespace's retention is over. --all, and --rate, make it one order that a workf
 			}
 			o := &orders{cmd: cmd, temporal: temporal, asJSON: order.asJSON}
 			by := me()
-			_, err = o.each(ids, func(id string) error {
+			discarded, err := o.each(ids, func(id string) error {
 				if err := deadletters.Discard(cmd.Context(), temporal, id, order.Reason, by); err != nil {
 					return err
 				}
 				return o.say(answer{ID: id, Outcome: consign.StateDiscarded}, "discarded "+id)
 			})
+			o.recordEach(consign.Act{Act: "discard", Reason: order.Reason, Before: consign.StateParked, After: consign.StateDiscarded}, discarded)
 			return errors.Join(err, o.verdict())
 		},
 	}

@@ -143,6 +143,11 @@ Exit code 1 when a worker has refused, or has not answered.`,
 			if err != nil {
 				return fmt.Errorf("asking workers to reload: %w: send each the signal SIGHUP instead", err)
 			}
+			var said []string
+			for _, one := range all {
+				said = append(said, one.Identity+": "+reloadLine(one))
+			}
+			record(cmd, temporal, consign.Act{Act: "reload", On: "the configuration of " + count(len(all), "worker"), Detail: said})
 			return tellReloads(cmd, all, asJSON)
 		},
 	}

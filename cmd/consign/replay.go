@@ -78,6 +78,7 @@ func replay(o *orders, ids []string, to string, wait bool) error {
 		}
 		return o.say(answer{ID: id, Outcome: "replaying"}, "replaying "+id)
 	})
+	o.recordEach(consign.Act{Act: "replay", Before: consign.StateParked, After: deadletters.StateReplaying}, ids)
 	if err != nil || !wait {
 		return errors.Join(err, o.verdict())
 	}

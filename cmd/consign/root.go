@@ -32,7 +32,7 @@ like in the environment, or a profile in temporal.toml; else on 127.0.0.1:7233.`
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w", err) })
 	root.AddCommand(
 		demo.Command(release()), upCommand(), workerCommand(), submit.Command(release()), statusCommand(), traceCommand(), tailCommand(), deadLettersCommand(), resendCommand(), doctorCommand(), sinksCommand(), reloadCommand(), drainCommand(),
-		routeCommand(), configCommand(), setupCommand(), backupCommand(), codecCommand(), versionCommand(),
+		routeCommand(), configCommand(), setupCommand(), backupCommand(), auditCommand(), codecCommand(), versionCommand(),
 	)
 	return root
 }

@@ -160,9 +160,14 @@ acked later. The pause outlives workers and servers.`,
 			ctx, cancel := context.WithTimeout(cmd.Context(), orderTimeout)
 			defer cancel()
 			doubt(ctx, cmd, temporal, namespace, args[0])
+			before, err := consign.HoldOf(ctx, temporal, namespace, args[0])
+			if err != nil {
+				return err
+			}
 			if err := consign.PauseSink(ctx, temporal, namespace, args[0], reason, me()); err != nil {
 				return err
 			}
+			record(cmd, temporal, consign.Act{Act: "pause", On: args[0], Reason: reason, Before: before.Words(), After: "paused"})
 			return tell(cmd, asJSON, ordered{Sink: args[0], Outcome: "paused", Reason: reason})
 		},
 	}
@@ -197,12 +202,18 @@ func resumeCommand(connection *consign.Options) *cobra.Command {
 			defer temporal.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), orderTimeout)
 			defer cancel()
+			before, err := consign.HoldOf(ctx, temporal, namespace, args[0])
+			if err != nil {
+				return err
+			}
 			resumed, err := consign.ResumeSink(ctx, temporal, namespace, args[0], me())
 			if err != nil {
 				return err
 			}
 			outcome := "resumed"
-			if !resumed {
+			if resumed {
+				record(cmd, temporal, consign.Act{Act: "resume", On: args[0], Before: before.Words(), After: "open"})
+			} else {
 				outcome = "not paused"
 				doubt(ctx, cmd, temporal, namespace, args[0])
 			}

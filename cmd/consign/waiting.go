@@ -43,6 +43,7 @@ most: "consign status" shows it.`,
 			if told == (deadletters.Told{}) {
 				doubt(cmd.Context(), cmd, temporal, namespace, args[0])
 			}
+			record(cmd, temporal, consign.Act{Act: "retry-now", On: args[0], Detail: []string{deliveries(told.Deliveries)}})
 			return tellWaiting(cmd, asJSON, args[0], "tried now", told)
 		},
 	}
@@ -73,6 +74,7 @@ and its upstream is acked. Attempts under way are left alone, and counted.`,
 			if told == (deadletters.Told{}) {
 				doubt(cmd.Context(), cmd, temporal, namespace, args[0])
 			}
+			record(cmd, temporal, consign.Act{Act: "park-now", On: args[0], Detail: []string{deliveries(told.Deliveries)}})
 			return tellWaiting(cmd, asJSON, args[0], "parked", told)
 		},
 	}
