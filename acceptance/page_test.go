@@ -59,9 +59,15 @@ type visitor struct {
 	mistakes []string // that the browser has noted of pages
 }
 
+// browsers that run at once: one takes a core for itself while it starts, and other tests have deadlines.
+var browsers = make(chan struct{}, 1)
+
 // visit opens a browser of a width at the page of a stage.
 func (s *stage) visit(width int64, settings config.HTTP) *visitor {
 	s.Helper()
+	if testing.Short() {
+		s.Skip("starts a browser")
+	}
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		if os.Getenv(requireChromium) != "" {
@@ -69,6 +75,8 @@ func (s *stage) visit(width int64, settings config.HTTP) *visitor {
 		}
 		s.Skip("chromium is not installed")
 	}
+	browsers <- struct{}{}
+	s.Cleanup(func() { <-browsers })
 	starting, cancel := chromedp.NewExecAllocator(s.ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("disable-quic", true), chromedp.UserDataDir(s.TempDir()))...)
 	s.Cleanup(cancel)
@@ -290,8 +298,9 @@ func TestPage_EveryPage_IsWellMade_WideAndNarrow_LightAndDark(t *testing.T) {
 	t.Parallel()
 	s, _ := parkedDesk(t, "a", "<b>&\u202e"+strings.Repeat("long", 40))
 	letter := s.letters(2)[0].ID
+	v := s.visit(1280, onLoopback(t, ""))
 	for _, width := range []int64{1280, 390} {
-		v := s.visit(width, onLoopback(t, ""))
+		v.do(chromedp.EmulateViewport(width, 900))
 		for _, scheme := range []string{"light", "dark"} {
 			call(v, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 			for _, path := range []string{
