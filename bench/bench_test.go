@@ -127,7 +127,7 @@ func TestDraw_OfReports_HasABarForEachValueAndItsTarget(t *testing.T) {
 func TestParse_OfAWrongFlag_SaysWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	_, err := parse([]string{"-only", "floor,duble"})
-	require.EqualError(t, err, `-only "duble": there is no such figure: floor, single, alone, plain, paced, flooded, flooded_webhook, http_ingest, two_workers, dead_sink, resident, steady, growth are`)
+	require.EqualError(t, err, `-only "duble": there is no such figure: floor, single, alone, plain, paced, flooded, flooded_webhook, http_ingest, two_workers, dead_sink, replay, resident, steady, growth are`)
 	_, err = parse([]string{"-n", "0"})
 	require.ErrorContains(t, err, "-n must be at least 8")
 	_, err = parse([]string{"floor"})

@@ -150,17 +150,18 @@ func (b *bench) beLive(ctx context.Context, temporal client.Client, c *consign.C
 	if r.Quiet, err = pace(b.length); err != nil {
 		return live, fmt.Errorf("live results: %w", err)
 	}
-	order, err := deadletters.StartBulk(ctx, temporal, deadletters.Bulk{Act: deadletters.ActReplay, Filter: deadletters.Filter{Sink: "alerts"}, Rate: gently})
+	order, err := deadletters.StartBulk(ctx, temporal, deadletters.Bulk{
+		Act: deadletters.ActReplay, Filter: deadletters.Filter{Sink: "alerts", Limit: gently * int(b.length.Seconds())}, Rate: gently,
+	})
 	if err != nil {
 		return live, err
 	}
 	if r.Gentle, err = pace(b.length); err != nil {
 		return live, fmt.Errorf("live results beside a replay: %w", err)
 	}
-	if err := deadletters.CancelBulk(ctx, temporal, order); err != nil {
-		return live, err
-	}
-	over, err := deadletters.WaitBulk(ctx, temporal, order, func(deadletters.Progress) {})
+	limited, cancel := context.WithTimeout(ctx, replayLimit)
+	defer cancel()
+	over, err := deadletters.WaitBulk(limited, temporal, order, func(deadletters.Progress) {})
 	if err == nil && over.Done == 0 {
 		err = errors.New("nothing was replayed beside live results")
 	}
