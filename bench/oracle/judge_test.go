@@ -225,10 +225,11 @@ func TestJudge_ARepeatAfterABrokenConnection_HasAReason(t *testing.T) {
 		cut    span
 		reason bool
 	}{
-		"it broke in time":                   {span{second + 1, second + 1}, true},
-		"it hung in time":                    {span{second / 2, 9 * second}, true},
-		"it broke before":                    {span{second / 2, second - 1}, false},
-		"it broke when all was written down": {span{2*second + 1, 3 * second}, false},
+		"it broke in time":                    {span{second + 1, second + 1}, true},
+		"it hung in time":                     {span{second / 2, 9 * second}, true},
+		"it broke long before":                {span{second / 4, second/2 - 1}, false},
+		"it broke, and what it had was taken": {span{second / 4, second/2 + 1}, true},
+		"it broke when all was written down":  {span{2*second + 1, 3 * second}, false},
 	} {
 		e := clean()
 		again := e.takes[kafkaName][0][0]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/consign-dev/consign/activities"
 )
@@ -34,6 +35,10 @@ func (s *story) recorded(sink string, t take) int64 {
 	return math.MaxInt64
 }
 
+// lag is how long after a connection broke a receiver may take what it had been sent before, on a machine that is busy: the
+// bytes lie in its socket.
+const lag = 500 * time.Millisecond
+
 // cutOff tells whether a connection to the sink broke between a delivery and its record in one of the
 // workflows that may have made it.
 func (e *evidence) cutOff(of []*story, sink string, t take) bool {
@@ -42,7 +47,7 @@ func (e *evidence) cutOff(of []*story, sink string, t take) bool {
 			continue
 		}
 		recorded := s.recorded(sink, t)
-		if slices.ContainsFunc(e.cuts[sink], func(c span) bool { return c.to >= t.at && c.from <= recorded }) {
+		if slices.ContainsFunc(e.cuts[sink], func(c span) bool { return c.to+int64(lag) >= t.at && c.from <= recorded }) {
 			return true
 		}
 	}
