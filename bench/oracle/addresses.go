@@ -4,10 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
-	"sync/atomic"
+
+	"github.com/consign-dev/consign/bench/address"
 )
 
 // addresses where the processes listen, the same after a restart.
@@ -35,12 +34,12 @@ func chooseAddresses(ctx context.Context, p *plan, socket string) (at addresses,
 		if err != nil {
 			return ""
 		}
-		var address string
-		address, err = freeAddress(ctx)
-		return address
+		var chosen string
+		chosen, err = address.Free(ctx)
+		return chosen
 	}
-	for _, address := range []*string{&at.Server, &at.Hook, &at.Desk, &at.Upstream, &at.Rack, &at.HTTP[0], &at.HTTP[1], &at.Broker, &at.Source, &at.Door} {
-		*address = free()
+	for _, one := range []*string{&at.Server, &at.Hook, &at.Desk, &at.Upstream, &at.Rack, &at.HTTP[0], &at.HTTP[1], &at.Broker, &at.Source, &at.Door} {
+		*one = free()
 	}
 	for _, c := range p.counterparts() {
 		at.Of[c.name] = free()
@@ -54,29 +53,6 @@ func chooseAddresses(ctx context.Context, p *plan, socket string) (at addresses,
 		return at, err
 	}
 	return at, os.WriteFile(p.path(addressesName), text, 0o600)
-}
-
-// Ports that are chosen lie below those that Linux gives to outgoing connections, 32768 and up: one of them would be taken
-// before, or between two lives of, the process that is to listen there.
-const firstPort, lastPort = 10_000, 32_000
-
-// nextPort counts from a port that is another one in each process: runs side by side get no port twice.
-var nextPort atomic.Int64
-
-func init() { nextPort.Store(rand.Int64N(lastPort - firstPort)) } //nolint:gochecknoinits // as above
-
-// freeAddress is one at which nobody listens.
-func freeAddress(ctx context.Context) (string, error) {
-	for tries := 0; ; tries++ {
-		address := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1)%(lastPort-firstPort))
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-		if err == nil {
-			return address, listener.Close()
-		}
-		if tries == 100 {
-			return "", err
-		}
-	}
 }
 
 const addressesName = "addresses.json"

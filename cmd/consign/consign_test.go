@@ -15,15 +15,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/consign-dev/consign/bench/address"
 	"github.com/consign-dev/consign/deadletters"
 )
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := address.Free(t.Context())
 	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	return free
 }
 
 func TestUp_DeliversWhatIsSubmitted_AndStopsOnSIGTERM(t *testing.T) {
