@@ -99,6 +99,13 @@ func (s *stage) visit(width int64, settings config.HTTP) *visitor {
 	return v
 }
 
+// forgive forgets what the browser has noted of pages.
+func (v *visitor) forgive() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.mistakes = nil
+}
+
 func (v *visitor) goTo(path string) {
 	v.Helper()
 	v.do(chromedp.Navigate(v.base + path))
@@ -311,7 +318,7 @@ func TestPage_EveryPage_IsWellMade_WideAndNarrow_LightAndDark(t *testing.T) {
 				v.wellMade(fmt.Sprintf("%s, %d wide, %s", path, width, scheme))
 			}
 		}
-		v.mistakes = nil
+		v.forgive()
 		for path, want := range map[string]string{
 			"/page/results?q=test/none": "Nothing is known of test/none", "/page/results?q=none": "name a result as SOURCE/ID", "/page/none": "there is no such page",
 			"/page/dead-letters?where=made": "where: ", "/page/dead-letters?since=yesterday": `since "yesterday"`, "/page/sinks/none": "no worker has told of a sink",
@@ -320,7 +327,7 @@ func TestPage_EveryPage_IsWellMade_WideAndNarrow_LightAndDark(t *testing.T) {
 		} {
 			v.goTo(path)
 			v.sees(want)
-			v.mistakes = nil // the browser notes that it was answered so
+			v.forgive() // the browser notes that it was answered so
 			v.wellMade(path)
 		}
 	}
@@ -360,7 +367,7 @@ func TestPage_WithTokens_AsksForOne_AndForAName(t *testing.T) {
 	v := s.visit(390, onLoopback(t, fmt.Sprintf("tokens: [of-producers], page_tokens: [{file: %q}]", path)))
 	v.goTo("/page/dead-letters")
 	v.sees("Log in")
-	v.mistakes = nil // 401
+	v.forgive() // 401
 	v.wellMade("login")
 	v.fill("name", "anna")
 	v.fill("token", "of-producers")

@@ -7,9 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -41,12 +39,8 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	span := &spanOf{}
-	if in.Traceparent != "" {
-		span.Span, span.traceparent = consign.Span(ctx, in.Traceparent, "ack", trace.SpanKindClient,
-			attribute.String("consign.source", in.Ack.Source), attribute.String("consign.id", in.Ack.ID))
-		defer span.End()
-	}
+	span := spanOfAck(ctx, &in)
+	defer span.End()
 	err := a.ack(ctx, now, in, span.traceparent)
 	if err == nil {
 		a.Metrics.acks.WithLabelValues(string(consign.AckSent)).Inc()
@@ -56,9 +50,7 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	}
 	failure := sinks.Classify(err)
 	failure.Message = Clip(now.Config.Redact(failure.Message), maxCause)
-	if span.Span != nil {
-		span.SetStatus(codes.Error, failure.Message)
-	}
+	span.SetStatus(codes.Error, failure.Message)
 	a.Log.Info("ack failed", zap.String("result", in.Ack.Source+"/"+in.Ack.ID), zap.String("cause", failure.Message))
 	info := activity.GetInfo(ctx)
 	attempt := int(info.Attempt)

@@ -37,8 +37,8 @@ func (c *Current) choose(ctx context.Context, sink config.Sink, facts []*config.
 	leg := legTo(sink)
 	for i, fact := range facts {
 		wants, err := true, errNotInTime
-		if report := fact.Result(); report.Source == consign.ReportSource {
-			wants, err = ctx.Err() == nil && sink.Asks(ctx, report), nil
+		if fact.Report() {
+			wants, err = ctx.Err() == nil && sink.Asks(ctx, fact), nil
 		} else if ctx.Err() == nil || sink.When == "" {
 			wants, err = sink.Wants(ctx, fact)
 		}

@@ -65,8 +65,8 @@ func (a *Activities) Route(ctx context.Context, in RouteInput) (Route, error) {
 		}
 	}
 	boundCauses(route.Legs)
-	for i := range in.Results {
-		wanted[i] = wanted[i] || in.Results[i].Source == consign.ReportSource // which nobody has to want
+	for i, fact := range facts {
+		wanted[i] = wanted[i] || fact.Report() // which nobody has to want
 	}
 	route.Unrouted = unwanted(wanted)
 	if len(route.Unrouted) > 0 {

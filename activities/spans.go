@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/consign-dev/consign"
 )
@@ -65,6 +66,16 @@ func (s spans) skipped(why string) {
 		span.SetAttributes(attribute.String("consign.skipped", why))
 		span.End()
 	}
+}
+
+// spanOfAck begins that of one try of an ack; for a result without a trace, one that records nothing.
+func spanOfAck(ctx context.Context, in *consign.AckInput) spanOf {
+	if in.Traceparent == "" {
+		return spanOf{Span: noop.Span{}}
+	}
+	span, traceparent := consign.Span(ctx, in.Traceparent, "ack", trace.SpanKindClient,
+		attribute.String("consign.source", in.Ack.Source), attribute.String("consign.id", in.Ack.ID))
+	return spanOf{span, traceparent}
 }
 
 // spanOfParking marks in each trace that a result of it is parked.

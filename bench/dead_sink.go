@@ -99,20 +99,11 @@ func (b *bench) beside(ctx context.Context, name, url string, leftOut time.Durat
 	if err != nil {
 		return healthy, err
 	}
-	var used time.Duration // of CPU, while it is measured
-	watch := newArrivals("archive", "console")
-	for _, sink := range watch.sinks {
-		replace(settings, sink, func(original config.Settings) sinks.Settings { return watch.watch(sink, original) })
-	}
+	watch := watchHealthy(settings)
 	err = b.withEngine(ctx, name, func(temporal client.Client) error {
 		return withWorker(ctx, temporal, settings, func(working *worker.Worker) error {
 			c := consign.NewClient(temporal)
-			submit := func(ctx context.Context, _ int, due time.Time) error {
-				id := watch.expect(due)
-				_, err := c.Submit(ctx, consign.Result{Source: "bench", ID: id, Type: "detection", Data: payload(0)})
-				return err
-			}
-			if err := atPace(ctx, b.rate, leftOut, submit); err != nil {
+			if err := atPace(ctx, b.rate, leftOut, watch.submit(c)); err != nil {
 				return err
 			}
 			if is := circuitOpen(working.Registry(), "alerts"); is != open {
@@ -121,22 +112,49 @@ func (b *bench) beside(ctx context.Context, name, url string, leftOut time.Durat
 			if err := watch.await(ctx, graceLimit); err != nil {
 				return err
 			}
-			watch.forget()
-			used = cpuTime()
-			if err := atPace(ctx, b.rate, b.length, submit); err != nil {
-				return err
-			}
-			used = cpuTime() - used
-			return watch.await(ctx, graceLimit)
+			healthy, err = b.live(ctx, c, watch, b.length)
+			return err
 		})
 	})
-	took := watch.took()
-	healthy = Healthy{
-		P50: milliseconds(percentile(took, 50)), P95: milliseconds(percentile(took, 95)),
-		CPU: milliseconds(used) / float64(max(len(took), 1)),
-	}
 	b.sayf("dead_sink, %s: %s, %s", name, quantiles(healthy.P50, healthy.P95), cost(healthy.CPU))
 	return healthy, err
+}
+
+// watchHealthy watches the sinks of a configuration that nothing is wrong with.
+func watchHealthy(settings *config.Config) *arrivals {
+	watch := newArrivals("archive", "console")
+	for _, sink := range watch.sinks {
+		replace(settings, sink, func(original config.Settings) sinks.Settings { return watch.watch(sink, original) })
+	}
+	return watch
+}
+
+// submit hands over one result that is watched, at its time.
+func (a *arrivals) submit(c *consign.Client) func(context.Context, int, time.Time) error {
+	return func(ctx context.Context, _ int, due time.Time) error {
+		id := a.expect(due)
+		_, err := c.Submit(ctx, consign.Result{Source: "bench", ID: id, Type: "detection", Data: payload(0)})
+		return err
+	}
+}
+
+// live measures how results fare at the healthy sinks that are submitted at a pace for so long. The CPU is that of the
+// submitting.
+func (b *bench) live(ctx context.Context, c *consign.Client, watch *arrivals, length time.Duration) (Healthy, error) {
+	watch.forget()
+	used := cpuTime()
+	if err := atPace(ctx, b.rate, length, watch.submit(c)); err != nil {
+		return Healthy{}, err
+	}
+	used = cpuTime() - used
+	if err := watch.await(ctx, graceLimit); err != nil {
+		return Healthy{}, err
+	}
+	took := watch.took()
+	return Healthy{
+		P50: milliseconds(percentile(took, 50)), P95: milliseconds(percentile(took, 95)),
+		CPU: milliseconds(used) / float64(max(len(took), 1)),
+	}, nil
 }
 
 // circuitOpen tells whether a sink's circuit is open, or half-open, in the worker of these metrics.

@@ -10,9 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/consign-dev/consign"
-	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/deadletters"
-	"github.com/consign-dev/consign/sinks"
 	"github.com/consign-dev/consign/worker"
 )
 
@@ -75,10 +73,7 @@ func (b *bench) replay(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	watch := newArrivals("archive", "console")
-	for _, sink := range watch.sinks {
-		replace(working, sink, func(original config.Settings) sinks.Settings { return watch.watch(sink, original) })
-	}
+	watch := watchHealthy(working)
 	r := &Replaying{}
 	err = b.withEngine(ctx, "replay", func(temporal client.Client) error {
 		c := consign.NewClient(temporal)
@@ -123,26 +118,10 @@ func (b *bench) parkAll(ctx context.Context, c *consign.Client, n int) error {
 
 // beLive measures live results alone, then beside a gentle order. It returns how many there were.
 func (b *bench) beLive(ctx context.Context, temporal client.Client, c *consign.Client, watch *arrivals, r *Replaying) (live int, err error) {
-	submit := func(ctx context.Context, _ int, due time.Time) error {
-		id := watch.expect(due)
-		_, err := c.Submit(ctx, consign.Result{Source: "bench", ID: id, Type: "detection", Data: payload(0)})
-		return err
-	}
 	pace := func(length time.Duration) (Healthy, error) {
-		watch.forget()
-		used := cpuTime()
-		if err := atPace(ctx, b.rate, length, submit); err != nil {
-			return Healthy{}, err
-		}
-		used = cpuTime() - used
-		if err := watch.await(ctx, graceLimit); err != nil {
-			return Healthy{}, err
-		}
-		took := watch.took()
-		live += len(took)
-		return Healthy{
-			P50: milliseconds(percentile(took, 50)), P95: milliseconds(percentile(took, 95)), CPU: milliseconds(used) / float64(max(len(took), 1)),
-		}, nil
+		healthy, err := b.live(ctx, c, watch, length)
+		live += len(watch.took())
+		return healthy, err
 	}
 	if _, err := pace(warming); err != nil {
 		return live, err

@@ -23,8 +23,8 @@ type Facts struct {
 // NewFacts returns the facts of a result.
 func NewFacts(result consign.Result) *Facts { return &Facts{result: result} }
 
-// Result that they are of.
-func (f *Facts) Result() consign.Result { return f.result }
+// Report tells whether they are of a report of Consign about itself.
+func (f *Facts) Report() bool { return f.result.Source == consign.ReportSource }
 
 // Parent implements CEL's activation: there is none.
 func (f *Facts) Parent() cel.Activation { return nil }

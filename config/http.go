@@ -159,10 +159,13 @@ func (r *reader) checkHTTP(n *node, h *HTTP) {
 	case h.TLS.Cert == "":
 		report("tls.cert", "is missing: name the file with the certificate that key belongs to")
 	}
-	for name, tokens := range map[string][]Secret{"tokens": h.Tokens, "page_tokens": h.PageTokens} {
-		for i, token := range tokens {
+	for _, setting := range []struct {
+		name   string
+		tokens []Secret
+	}{{"tokens", h.Tokens}, {"page_tokens", h.PageTokens}} {
+		for i, token := range setting.tokens {
 			if _, err := BearerTokens(token); err != nil {
-				report(fmt.Sprintf("%s[%d]", name, i), err.Error())
+				report(fmt.Sprintf("%s[%d]", setting.name, i), err.Error())
 			}
 		}
 	}

@@ -58,17 +58,17 @@ func (r *reader) variable(path string) bool {
 // Asks tells whether the sink asks for a report of Consign about itself: its "when" holds for that, and would not hold if
 // the same came from elsewhere. So a sink without "when", or with one such as type != "heartbeat", gets what it got before
 // there were reports.
-func (s Sink) Asks(ctx context.Context, report consign.Result) bool {
+func (s Sink) Asks(ctx context.Context, report *Facts) bool {
 	if s.When == "" {
 		return false
 	}
-	elsewhere := report
-	elsewhere.Source = ""
-	asks, err := s.Wants(ctx, NewFacts(report))
+	asks, err := s.Wants(ctx, report)
 	if err != nil || !asks {
 		return false
 	}
-	otherwise, err := s.Wants(ctx, NewFacts(elsewhere))
+	elsewhere := *report // with its data, which are decoded by now if anybody asks for them
+	elsewhere.result.Source = ""
+	otherwise, err := s.Wants(ctx, &elsewhere)
 	return err != nil || !otherwise
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,10 +19,10 @@ import (
 // functions of the templates.
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"moment": moment, "ago": ago, "took": took, "rate": rate, "number": humanize.Comma,
+		"moment": moment, "ago": ago, "took": took, "rate": status.Rate, "number": humanize.Comma,
 		"bytes": func(n int64) string { return humanize.Bytes(uint64(max(n, 0))) },
-		"query": query, "printable": printable, "data": data, "spark": spark, "plural": plural, "len64": func(n int) int64 { return int64(n) }, "badge": badge,
-		"first": func(text string) string { return clip(printable(text), 120) },
+		"query": query, "printable": status.Printable, "data": data, "spark": spark, "plural": plural, "len64": func(n int) int64 { return int64(n) }, "badge": badge,
+		"first": func(text string) string { return clip(status.Printable(text), 120) },
 	}
 }
 
@@ -71,13 +70,6 @@ func took(m consign.Milliseconds) string {
 	}
 }
 
-func rate(r float64) string {
-	if r >= 100 {
-		return strconv.FormatFloat(r, 'f', 0, 64)
-	}
-	return strconv.FormatFloat(r, 'f', 1, 64)
-}
-
 func plural(n int64, one string) string {
 	if n == 1 {
 		return "1 " + one
@@ -98,9 +90,6 @@ func query(pairs ...string) (template.URL, error) {
 	}
 	return template.URL(values.Encode()), nil //nolint:gosec // it is escaped here
 }
-
-// printable is text on one line, without what steers a terminal or the direction of text.
-func printable(text string) string { return status.Printable(text) }
 
 func clip(text string, most int) string {
 	if runes := []rune(text); len(runes) > most {

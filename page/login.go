@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/consign-dev/consign/status"
 )
 
 const (
@@ -131,7 +133,7 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !p.Token(token):
 		failed = "This is no token that is taken here: see http.page_tokens of the configuration."
-	case name == "" || len(name) > maxName || printable(name) != name:
+	case name == "" || len(name) > maxName || status.Printable(name) != name:
 		failed = "Give your name, in at most 64 bytes: it is kept with what you order."
 	}
 	if failed != "" {

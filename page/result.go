@@ -21,14 +21,18 @@ type resultView struct {
 
 func (p *Page) result(w http.ResponseWriter, r *http.Request) {
 	asked := strings.TrimSpace(r.URL.Query().Get("q"))
-	look, err := named(asked)
-	shown := resultView{Deep: r.URL.Query().Get("since") != ""}
-	if err == nil && shown.Deep {
-		look.Since, err = deadletters.ParseTime(r.URL.Query().Get("since"))
-	}
-	if err != nil {
-		p.refuse(w, r, fmt.Errorf("%w: %w", errRequest, err))
+	look, ok := trace.Named(asked)
+	if !ok {
+		p.refuse(w, r, fmt.Errorf("%w: %q: name a result as SOURCE/ID, such as scanner/4711, or give the id of a delivery or a dead letter", errRequest, asked))
 		return
+	}
+	shown := resultView{Deep: r.URL.Query().Get("since") != ""}
+	if shown.Deep {
+		var err error
+		if look.Since, err = deadletters.ParseTime(r.URL.Query().Get("since")); err != nil {
+			p.refuse(w, r, fmt.Errorf("%w: %w", errRequest, err))
+			return
+		}
 	}
 	look.UI, look.Namespace = p.UI, p.Namespace
 	v := view{Title: asked, Here: "results", Q: asked}
@@ -48,16 +52,4 @@ func (p *Page) result(w http.ResponseWriter, r *http.Request) {
 		}
 		p.show(w, r, http.StatusOK, "result", v)
 	}
-}
-
-// named reads what is looked for: SOURCE/ID, or the id of a delivery or of a dead letter.
-func named(text string) (trace.Query, error) {
-	if strings.HasPrefix(text, "consign/") || strings.HasPrefix(text, "dead-letter/") {
-		return trace.Query{Workflow: text}, nil
-	}
-	source, id, ok := strings.Cut(text, "/")
-	if !ok || source == "" || id == "" {
-		return trace.Query{}, fmt.Errorf("%q: name a result as SOURCE/ID, such as scanner/4711, or give the id of a delivery or a dead letter", text)
-	}
-	return trace.Query{Source: source, ID: id}, nil
 }

@@ -71,7 +71,7 @@ func (o Overview) sinks(p *page) {
 		}
 		t.rows = append(t.rows, []string{
 			s.Name, state, strconv.Itoa(s.InFlight), strconv.FormatInt(s.Backlog, 10), retrying, strconv.FormatInt(s.DeadLetters, 10),
-			rate(s.Rate), rate(s.Failing), took(s.P95.Duration()), last,
+			Rate(s.Rate), Rate(s.Failing), took(s.P95.Duration()), last,
 		})
 	}
 	p.grid(t)
@@ -95,7 +95,7 @@ func (o Overview) workers(p *page) {
 		if s.Config.Path != "" {
 			name = filepath.Base(s.Config.Path)
 		}
-		t.rows = append(t.rows, []string{w.Identity, cmp.Or(s.Release, "-"), since(o.At, s.Since), rate(s.Rate), skewed, s.Config.Digest + " " + name})
+		t.rows = append(t.rows, []string{w.Identity, cmp.Or(s.Release, "-"), since(o.At, s.Since), Rate(s.Rate), skewed, s.Config.Digest + " " + name})
 	}
 	p.grid(t)
 }
@@ -111,7 +111,7 @@ func (o Overview) sources(p *page) {
 			if s.Limit > 0 {
 				open += "/" + strconv.FormatInt(s.Limit, 10)
 			}
-			t.rows = append(t.rows, []string{s.Name, s.Kind, s.State, rate(s.Rate), open, strconv.FormatInt(s.Waiting, 10), s.Address, w.Identity})
+			t.rows = append(t.rows, []string{s.Name, s.Kind, s.State, Rate(s.Rate), open, strconv.FormatInt(s.Waiting, 10), s.Address, w.Identity})
 		}
 	}
 	if len(t.rows) > 0 {
@@ -289,7 +289,8 @@ func skew(ahead time.Duration) string {
 	return fmt.Sprintf("%.1fs ahead", ahead.Seconds())
 }
 
-func rate(r float64) string {
+// Rate is how many a second, in as many digits as say something.
+func Rate(r float64) string {
 	if r >= 100 {
 		return strconv.FormatFloat(r, 'f', 0, 64)
 	}

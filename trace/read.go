@@ -22,8 +22,11 @@ import (
 // readTimeout bounds one [Read].
 const readTimeout = 30 * time.Second
 
-// deadLetterPrefix begins the workflow ids of dead letters.
-const deadLetterPrefix = "dead-letter/"
+// How the workflow ids of deliveries and of dead letters begin.
+const (
+	deliveryPrefix   = "consign/"
+	deadLetterPrefix = "dead-letter/"
+)
 
 // Read tells the story of a result. The error is [ErrUnknown], wrapped, when Temporal knows nothing of it.
 func Read(ctx context.Context, temporal client.Client, q Query) (Story, error) {

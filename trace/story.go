@@ -2,6 +2,7 @@ package trace
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/consign-dev/consign"
@@ -22,6 +23,16 @@ type Query struct {
 	UI string
 	// Namespace, for links. Default "default".
 	Namespace string
+}
+
+// Named reads what a person names: a result as SOURCE/ID, or the id of a delivery or of a dead letter. ok is false where it
+// is none of these.
+func Named(text string) (q Query, ok bool) {
+	if strings.HasPrefix(text, deliveryPrefix) || strings.HasPrefix(text, deadLetterPrefix) {
+		return Query{Workflow: text}, true
+	}
+	source, id, ok := strings.Cut(text, "/")
+	return Query{Source: source, ID: id}, ok && source != "" && id != ""
 }
 
 // States of a story.

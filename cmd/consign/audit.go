@@ -109,7 +109,11 @@ func audit(cmd *cobra.Command, from io.Reader, filter auditFilter, asJSON bool) 
 		return fmt.Errorf("reading the audit: %w", err)
 	}
 	if unreadable > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s no JSON, and passed over\n", are(unreadable, "line"))
+		verb := "are"
+		if unreadable == 1 {
+			verb = "is"
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s %s no JSON, and passed over\n", count(unreadable, "line"), verb)
 	}
 	slices.SortStableFunc(found, func(a, b done) int { return a.Time.Compare(b.Time) })
 	out := newTable(cmd.OutOrStdout(), "WHEN", "BY", "ACT", "ON", "BEFORE", "AFTER", "REASON")
@@ -125,13 +129,6 @@ func audit(cmd *cobra.Command, from io.Reader, filter auditFilter, asJSON bool) 
 		}
 	}
 	return out.flush()
-}
-
-func are(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing + " is"
-	}
-	return fmt.Sprintf("%d %ss are", n, thing)
 }
 
 func (f auditFilter) takes(r consign.Result, act consign.Act) bool {

@@ -42,7 +42,7 @@ func listenHTTP(ctx context.Context, p *workplace) (*source, error) {
 }
 
 // open begins to take results and to serve the page. The worker's own client has new workflows start in this process.
-func (s *source) open(temporal client.Client, namespace string, p *workplace) (err error) {
+func (s *source) open(temporal client.Client, namespace string, p *workplace, healthy func(context.Context) error) (err error) {
 	if s == nil {
 		return nil
 	}
@@ -50,10 +50,7 @@ func (s *source) open(temporal client.Client, namespace string, p *workplace) (e
 		return fmt.Errorf("http: %w", err)
 	}
 	s.server.Show(page.New(page.Options{Temporal: temporal, Namespace: namespace, UI: p.webUI, By: me(), Token: s.server.PageToken(), Log: p.log}))
-	s.server.Open(s.submitter, func(ctx context.Context) error {
-		_, err := temporal.CheckHealth(ctx, nil)
-		return err
-	})
+	s.server.Open(s.submitter, healthy)
 	p.log.Info("results over HTTP", zap.String("url", s.server.URL()+"/v1/results"), zap.String("page", s.page()))
 	return nil
 }

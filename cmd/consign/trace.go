@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,17 +85,16 @@ func named(cmd *cobra.Command, args []string, query *trace.Query) error {
 		}
 		return nil
 	}
-	if strings.HasPrefix(args[0], "consign/") || strings.HasPrefix(args[0], "dead-letter/") {
-		if query.Workflow != "" {
-			return usage(cmd, "%s and --workflow name two workflows: leave out one of them", args[0])
-		}
-		query.Workflow = args[0]
-		return nil
-	}
-	source, id, ok := strings.Cut(args[0], "/")
-	if !ok || source == "" || id == "" {
+	named, ok := trace.Named(args[0])
+	switch {
+	case !ok:
 		return usage(cmd, "%q: give the result as SOURCE/ID", args[0])
+	case named.Workflow != "" && query.Workflow != "":
+		return usage(cmd, "%s and --workflow name two workflows: leave out one of them", args[0])
+	case named.Workflow != "":
+		query.Workflow = named.Workflow
+	default:
+		query.Source, query.ID = named.Source, named.ID
 	}
-	query.Source, query.ID = source, id
 	return nil
 }

@@ -183,13 +183,17 @@ func (p *workplace) start(ctx context.Context, temporal client.Client, namespace
 		return nil, errors.Join(err, w.Stop(ctx), p.sources.Close(ctx))
 	}
 	r := &running{w, reading, p.reloads(w)} //nolint:contextcheck // until it is stopped
+	healthy := func(ctx context.Context) error {
+		_, err := temporal.CheckHealth(ctx, nil)
+		return err
+	}
 	p.metrics.isReady(func(ctx context.Context) error {
-		if _, err := temporal.CheckHealth(ctx, nil); err != nil {
+		if err := healthy(ctx); err != nil {
 			return fmt.Errorf("temporal does not answer: %w", err)
 		}
 		return nil
 	})
-	if err := p.source.open(temporal, namespace, p); err != nil {
+	if err := p.source.open(temporal, namespace, p, healthy); err != nil {
 		return nil, errors.Join(err, p.stop(r)) //nolint:contextcheck // it stops also when ctx is over
 	}
 	return r, nil

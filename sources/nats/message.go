@@ -96,7 +96,7 @@ func attributes(headers natsgo.Header) (event consign.Result, binary bool, err e
 	return event, binary, nil
 }
 
-// traceparent is the header of a message, in any case.
+// traceparent is the header of a message, as its specification spells it or as Go's net/http does.
 func traceparent(headers natsgo.Header) string {
 	for _, spelled := range []string{"traceparent", "Traceparent"} {
 		if value := headers[spelled]; len(value) > 0 {
