@@ -25,6 +25,8 @@ type Activities struct {
 
 	// Routed and Unmatched count results: all, and those that no sink wanted.
 	Routed, Unmatched Recent
+	// Parked are the last dead letters that were made.
+	Parked LastParked
 	// Tail tells of what happens, while somebody asks.
 	Tail Tail
 

@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 	"errors"
+	"maps"
+	"sync"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -47,8 +49,35 @@ func (a *Activities) Park(ctx context.Context, in ParkInput) error {
 	}
 	a.Metrics.deliveries.WithLabelValues(record.Sink, string(consign.Parked)).Add(float64(len(record.Results)))
 	a.Tail.parked(&record)
+	a.Parked.note(&record)
 	spanOfParking(ctx, &record)
 	a.Log.Warn("parked", zap.String("sink", record.Sink), zap.String("dead_letter", record.ID),
 		zap.Int("results", len(record.Results)), zap.String("cause", record.Cause))
 	return nil
+}
+
+// Parked is a dead letter that this worker has made.
+type Parked struct{ ID, Cause string }
+
+// LastParked remembers the last dead letter of each sink. The zero value is ready.
+type LastParked struct {
+	mu     sync.Mutex
+	bySink map[string]Parked
+}
+
+func (l *LastParked) note(record *consign.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bySink == nil {
+		l.bySink = map[string]Parked{}
+	}
+	l.bySink[record.Sink] = Parked{ID: record.ID, Cause: record.Cause}
+}
+
+// Take adds what is remembered to others, and forgets it.
+func (l *LastParked) Take(into map[string]Parked) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.Copy(into, l.bySink)
+	clear(l.bySink)
 }

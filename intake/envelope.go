@@ -56,6 +56,9 @@ func (e Envelope) Fill(r consign.Result) (consign.Result, error) {
 	if r.Source == "" {
 		return r, fmt.Errorf("%w: no source: give %s, or submit an envelope {\"source\":…,\"id\":…,\"data\":…}", consign.ErrInvalid, e.spell("source"))
 	}
+	if r.Source == consign.ReportSource {
+		return r, fmt.Errorf("%w: the source %q is that of Consign's reports about itself: name another", consign.ErrInvalid, r.Source)
+	}
 	if r.Type == "" {
 		r.Type = e.Type
 	}

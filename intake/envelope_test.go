@@ -53,6 +53,7 @@ func TestEnvelope_WhenAValueMakesNoResult_SaysWhatToDo(t *testing.T) {
 		envelope    intake.Envelope
 		value, want string
 	}{
+		"source of reports":               {intake.Envelope{Source: "consign"}, `{"x":1}`, `the source "consign" is that of Consign's reports about itself: name another`},
 		"no source":                       {intake.Envelope{}, `{"x":1}`, "no source: give --source NAME"},
 		"an envelope and more":            {scanner, `{"id":"1","object":"event","data":{}}`, `an envelope has no field "object": --bare submits the whole object`},
 		"a CloudEvent with binary data":   {scanner, `{"specversion":"1.0","source":"s","id":"1","data_base64":"AA=="}`, "a CloudEvent without data in JSON"},

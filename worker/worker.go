@@ -78,7 +78,7 @@ type Worker struct {
 	// stopping is over from the moment that Stop is called.
 	stopping context.Context
 	stop     context.CancelFunc
-	// replaced is what a reload has replaced, while it is still in use.
+	// replaced is what a reload has replaced, while it is still in use, and what watches this worker.
 	replaced sync.WaitGroup
 
 	// rereading is held while the configuration is read anew, and by whoever changes refused: the mistakes of the last.
@@ -133,6 +133,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	}
 	w.holds.watch(ctx)
 	w.replaced.Go(w.watchDrains)
+	w.replaced.Go(w.watchReports)
 	w.warnOfOrphans(ctx)
 	o.Log.Info("worker started", zap.Int("sinks", len(o.Config.Sinks)), zap.String("namespace", o.Namespace))
 	return w, nil

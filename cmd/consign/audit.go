@@ -35,11 +35,14 @@ func auditCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "audit [FILE]",
-		Short: "Read who did what: replays, discards, pauses, reloads",
+		Short: "Read who did what, and what happened to sinks and sources",
 		Long: `Read who did what: replays, discards, pauses, reloads, each with who, when, on what, why, before and after.
+In between stands what workers have seen happen: a sink's first dead letter, a circuit that opened or closed, a source
+that stalled or recovered.
 
-What people do, at the command line and at the page, is a result of the source "consign" with the type "act". It goes
-to sinks that ask for it by "when", and nowhere else. FILE (default audit.ndjson) is that of such a sink:
+What people do, at the command line and at the page, is a result of the source "consign" with the type "act", and what
+happens is one with the type "event". They go to sinks that ask for them by "when", and nowhere else. FILE (default
+audit.ndjson) is that of such a sink:
 
   sinks:
     audit:
@@ -67,8 +70,8 @@ to sinks that ask for it by "when", and nowhere else. FILE (default audit.ndjson
 	}
 	cmd.Flags().Var(timeFlag{&filter.since}, "since", "only what was done since then: how long ago, such as 2h, or a time")
 	cmd.Flags().Var(timeFlag{&filter.until}, "until", "only what was done before then")
-	cmd.Flags().StringVar(&filter.by, "by", "", "only what somebody did whose name has this in it")
-	cmd.Flags().StringVar(&filter.act, "act", "", "only acts of this name, such as discard")
+	cmd.Flags().StringVar(&filter.by, "by", "", "only what somebody did, or a worker saw, whose name has this in it")
+	cmd.Flags().StringVar(&filter.act, "act", "", "only acts or events of this name, such as discard or circuit-opened")
 	cmd.Flags().StringVar(&filter.on, "on", "", "only what was done to something that has this in its name")
 	addJSON(cmd, &asJSON)
 	return cmd
@@ -80,8 +83,8 @@ type done struct {
 	consign.Act
 }
 
-// audit prints the acts of a file in the order in which they were done, which deliveries need not keep. Of one that is delivered twice, which a crash may cause, the first
-// counts. Lines that tell of something else are passed over, and those that are no JSON, such as the last one of a disk
+// audit prints the acts and events of a file in the order in which they happened, which deliveries need not keep. Of one
+// that is delivered twice, which a crash may cause, the first counts. Lines that tell of something else are passed over, and those that are no JSON, such as the last one of a disk
 // that was full, are counted.
 func audit(cmd *cobra.Command, from io.Reader, filter auditFilter, asJSON bool) error {
 	var found []done
@@ -99,7 +102,7 @@ func audit(cmd *cobra.Command, from io.Reader, filter auditFilter, asJSON bool) 
 			unreadable++
 			continue
 		}
-		if r.Source != consign.ReportSource || r.Type != consign.ActType || seen[r.ID] || json.Unmarshal(r.Data, &act) != nil || !filter.takes(r, act) {
+		if r.Source != consign.ReportSource || r.Type != consign.ActType && r.Type != consign.EventType || seen[r.ID] || json.Unmarshal(r.Data, &act) != nil || !filter.takes(r, act) {
 			continue
 		}
 		seen[r.ID] = true

@@ -70,6 +70,9 @@ Exit code 0 when nothing is open but dead letters, else 1 with what remains.`,
 				}
 			}
 			left, err := deadletters.Drain(ctx, temporal, options)
+			if left.Cancelled > 0 {
+				record(cmd, temporal, consign.Act{Act: "drain", On: "deliveries open for " + parkAfter.String(), After: consign.StateParked, Detail: []string{deliveries(left.Cancelled)}})
+			}
 			if err != nil && ctx.Err() == nil {
 				return err
 			}

@@ -81,6 +81,9 @@ func openImport(cmd *cobra.Command, path string) (file *os.File, name string, er
 
 func runImport(a *arrivals, temporal client.Client, file io.ReadSeeker) error {
 	err := deadletters.Import(a.cmd.Context(), temporal, file, a.report)
+	if a.new > 0 {
+		record(a.cmd, temporal, consign.Act{Act: "import", On: a.name, Detail: []string{count(a.new, "dead letter")}})
+	}
 	switch {
 	case a.failed != nil:
 		return a.failed

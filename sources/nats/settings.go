@@ -102,6 +102,9 @@ func (s *Settings) Validate(report func(field, problem string)) {
 	if len(s.Source) > sourceMost {
 		report("source", fmt.Sprintf("is %d bytes, at most %d are taken: it is a part of workflow ids", len(s.Source), sourceMost))
 	}
+	if s.Source == consign.ReportSource {
+		report("source", fmt.Sprintf("%q is that of Consign's reports about itself: name another", s.Source))
+	}
 	if s.AckWait < time.Second {
 		report("ack_wait", "must be at least 1s")
 	}
