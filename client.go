@@ -30,6 +30,8 @@ type Options struct {
 	Identity string
 	// Logger of the SDK. Default: it says nothing.
 	Logger log.Logger
+	// Metrics gets what the SDK counts. Default: nothing does.
+	Metrics client.MetricsHandler
 }
 
 // Client submits results. It is safe for use by several goroutines at once.
@@ -86,6 +88,7 @@ func (o Options) ClientOptions() (client.Options, error) {
 		connection.Namespace = client.DefaultNamespace
 	}
 	connection.Identity = o.Identity
+	connection.MetricsHandler = o.Metrics
 	connection.Logger = o.Logger
 	if connection.Logger == nil {
 		connection.Logger = silent{}

@@ -96,6 +96,11 @@ label has a value that comes with results.
 The sources of HTTP and of NATS add ` + "`consign_http_…` and `consign_nats_…`" + `, the embedded server ` + "`consign_disk_…`" + `, where they run, and the Go
 runtime its own.
 
+Temporal's own stand beside them: of its SDK in each worker ` + "`temporal_…`" + `, such as ` + "`temporal_request_total` and `temporal_request_latency_seconds`" + `, and of the
+embedded server what any Temporal server counts, such as ` + "`service_requests_total`, `service_latency_seconds` and `persistence_latency_seconds`" + `: see Temporal's
+references for its [SDK](https://docs.temporal.io/references/sdk-metrics) and its [server](https://docs.temporal.io/references/cluster-metrics). They are some
+thousand series, they begin when there is something to count, and the server's leave the names of task queues out. Where nobody asks for metrics, nothing is counted.
+
 ## What to alarm on
 
 ` + "[`deploy/prometheus/consign.rules.yaml`](../deploy/prometheus/consign.rules.yaml)" + ` has rules for Prometheus, and says for each what is wrong and what to do:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/adrg/xdg"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 )
 
@@ -39,6 +40,8 @@ type Options struct {
 	// Logger gets what the Temporal server says at level warn and above, under the name "temporal" and
 	// without what is usual at start and stop. Default: nothing is logged.
 	Logger *zap.Logger
+	// Meter makes the instruments of what the Temporal server counts. Default: it counts nothing.
+	Meter metric.Meter
 	// Release is the version of Consign that is recorded in the database, so that a later release can say
 	// which one it has to be read by. Default: what the build information says, else "dev".
 	Release string

@@ -46,7 +46,12 @@ func temporalServer(db *config.SQL, p ports, dir *dataDir, disk *gauge, log *ser
 		dynamic = stock()
 	}
 	maps.Copy(dynamic, settings(o.dynamic))
+	counts, err := counting(o.Meter)
+	if err != nil {
+		return nil, err
+	}
 	return temporal.NewServer(
+		temporal.WithCustomMetricsHandler(counts),
 		temporal.WithConfig(temporalConfig(db, p)),
 		temporal.ForServices(temporal.DefaultServices),
 		// Static hosts need neither gossip nor its ports.

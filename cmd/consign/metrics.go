@@ -12,6 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/opentelemetry"
 )
 
 func addMetrics(cmd *cobra.Command, address *string) {
@@ -23,6 +28,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	server   *http.Server // nil: nobody asked for it
 	address  string
+	meter    metric.Meter // of Temporal's own; nil: nobody asked for it
 	stopped  chan struct{}
 	ready    atomic.Pointer[func(context.Context) error] // why it does not work for now; nil: it has not started
 }
@@ -31,6 +37,12 @@ type metrics struct {
 func serveMetrics(ctx context.Context, address string) (*metrics, error) {
 	m := &metrics{registry: prometheus.NewRegistry(), stopped: make(chan struct{})}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if address != "" || wanted("METRICS") {
+		var err error
+		if m.meter, err = temporalMeter(m.registry); err != nil {
+			return nil, err
+		}
+	}
 	if address == "" {
 		close(m.stopped)
 		return m, nil
@@ -46,6 +58,31 @@ func serveMetrics(ctx context.Context, address string) (*metrics, error) {
 		_ = m.server.Serve(listener) // it ends by stop only
 	}()
 	return m, nil
+}
+
+// temporalMeter makes instruments for what Temporal's SDK and server count, in a registry.
+func temporalMeter(registry *prometheus.Registry) (metric.Meter, error) {
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
+	if err != nil {
+		return nil, err
+	}
+	// The SDK's default buckets are for milliseconds, and both of them count seconds.
+	seconds := sdkmetric.NewView(
+		sdkmetric.Instrument{Kind: sdkmetric.InstrumentKindHistogram, Unit: "s"},
+		sdkmetric.Stream{Aggregation: sdkmetric.AggregationExplicitBucketHistogram{Boundaries: prometheus.ExponentialBuckets(0.001, 4, 9)}}, // 1 ms to 65 s
+	)
+	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithView(seconds)).Meter("temporal"), nil
+}
+
+// sdk is where Temporal's SDK counts; nil: nowhere.
+func (m *metrics) sdk() client.MetricsHandler {
+	if m.meter == nil {
+		return nil
+	}
+	return opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
+		Meter: m.meter, UseMonotonicCounters: true,
+		OnError: func(error) {}, // the metric is not counted then
+	})
 }
 
 func (m *metrics) routes() http.Handler {

@@ -164,7 +164,8 @@ func TestTelemetry_TheTraceOfOneResult_OverTwoSinks_IsOneTree(t *testing.T) {
 	require.Eventually(t, func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.metrics["consign_deliveries_total"] && c.metrics["consign_delivery_seconds"] && c.metrics["consign_dead_letters"]
+		return c.metrics["consign_deliveries_total"] && c.metrics["consign_delivery_seconds"] && c.metrics["consign_dead_letters"] &&
+			c.metrics["temporal_request_total"] && c.metrics["service_requests_total"]
 	}, patience, 50*time.Millisecond, "the metrics come by OTLP too")
 }
 

@@ -72,7 +72,7 @@ func runUp(cmd *cobra.Command, flags *workerFlags, options embedded.Options, asJ
 		return err
 	}
 	defer place.close()
-	options.Logger, options.Release = place.log, release()
+	options.Logger, options.Release, options.Meter = place.log, release(), place.metrics.meter
 	server, err := embedded.Start(ctx, options)
 	if err != nil {
 		return unlessStopped(ctx, exit.With(exit.Usage, err))
@@ -107,6 +107,7 @@ func ownConnection(server *embedded.Server, place *workplace) client.Options {
 		HostPort:          server.Address(),
 		DataConverter:     consign.DataConverter(),
 		Logger:            worker.SDKLog(place.log),
+		MetricsHandler:    place.metrics.sdk(),
 		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}, DialOptions: consign.DialOptions()},
 	}
 }

@@ -264,6 +264,7 @@ func runWorker(cmd *cobra.Command, flags *workerFlags, connection consign.Option
 		return err
 	}
 	defer place.close()
+	connection.Metrics = place.metrics.sdk()
 	temporal, options, err := worker.Connect(ctx, connection, place.log)
 	if err != nil {
 		return unlessStopped(ctx, err)

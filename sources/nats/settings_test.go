@@ -63,7 +63,7 @@ func TestSettings_EachMistake_NamesItsPlaceAndTheRemedy(t *testing.T) {
 		"{url: nats://h, stream: S, batch_max: 2000}":                         "sources.edr.nats.batch_max: must be between 1 and 1024",
 		"{url: nats://h, stream: S, user: me}":                                "sources.edr.nats.password: is missing",
 		"{url: nats://h, stream: S, streams: S}":                              `sources.edr.nats.streams: unknown field "streams" (did you mean "stream"?)`,
-		"{url: nats://h, stream: S, source: consign}": `sources.edr.nats.source: "consign" is that of Consign's reports about itself`,
+		"{url: nats://h, stream: S, source: consign}":                         `sources.edr.nats.source: "consign" is that of Consign's reports about itself`,
 		"{url: nats://h, stream: S, source: " + strings.Repeat("s", 61) + "}": "sources.edr.nats.source: is 61 bytes, at most 60 are taken",
 	} {
 		_, err := parse("sources: {edr: {nats: " + settings + "}}\nsinks: {a: {stdout: {}}}\n")
