@@ -12,6 +12,7 @@ import (
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/cmd/internal/exit"
+	"github.com/consign-dev/consign/cmd/internal/logging"
 	"github.com/consign-dev/consign/page"
 	"github.com/consign-dev/consign/sources/http"
 )
@@ -26,12 +27,12 @@ func listenHTTP(ctx context.Context, p *workplace) (*source, error) {
 	if p.config.HTTP.Listen == "" {
 		return nil, nil
 	}
-	server, err := http.Listen(ctx, http.Options{Config: p.config.HTTP, Registry: p.metrics.registry, Log: p.log})
+	server, err := http.Listen(ctx, http.Options{Config: p.config.HTTP, Registry: p.metrics.registry, Log: p.log.Named(logging.HTTP)})
 	if errors.Is(err, syscall.EADDRINUSE) && p.flags.httpFound {
 		// Nobody has asked for this very port.
 		other := p.config.HTTP
 		other.Listen = "0"
-		if server, err = http.Listen(ctx, http.Options{Config: other, Registry: p.metrics.registry, Log: p.log}); err == nil {
+		if server, err = http.Listen(ctx, http.Options{Config: other, Registry: p.metrics.registry, Log: p.log.Named(logging.HTTP)}); err == nil {
 			p.log.Warn("another program has the usual address of the page and of results over HTTP: they are at another one, until the next start", zap.String("usual", p.config.HTTP.Address()), zap.String("url", server.URL()))
 		}
 	}
@@ -49,7 +50,7 @@ func (s *source) open(temporal client.Client, namespace string, p *workplace, he
 	if s.submitter, err = consign.NewClient(temporal).NewSubmitter(consign.SubmitterOptions{BatchMax: p.config.HTTP.BatchMax}); err != nil {
 		return fmt.Errorf("http: %w", err)
 	}
-	s.server.Show(page.New(page.Options{Temporal: temporal, Namespace: namespace, UI: p.webUI, By: me(), Token: s.server.PageToken(), Log: p.log}))
+	s.server.Show(page.New(page.Options{Temporal: temporal, Namespace: namespace, UI: p.webUI, By: me(), Token: s.server.PageToken(), Log: p.log.Named(logging.Page)}))
 	s.server.Open(s.submitter, healthy)
 	p.log.Info("results over HTTP", zap.String("url", s.server.URL()+"/v1/results"), zap.String("page", s.page()))
 	return nil

@@ -42,7 +42,7 @@ func (f *workerFlags) add(cmd *cobra.Command) {
 	}
 	addConfig(cmd, &f.config)
 	addMetrics(cmd, &f.metrics)
-	cmd.Flags().StringVar(&f.logLevel, "log-level", "info", "what to log on standard error: debug, info, warn or error")
+	cmd.Flags().StringVar(&f.logLevel, "log-level", "info", "what to log on standard error: debug, info, warn or error, then, after commas, another level for worker, http, nats, page or temporal: info,temporal=error")
 	cmd.Flags().StringVar(&f.http, "http", "", "take results over HTTP at /v1/results, and show the page at /page, on this host:port; a port alone is on 127.0.0.1; off: nowhere (default: http.listen of the configuration"+usually+")")
 	cmd.Flags().BoolVar(&f.httpInsecure, "http-insecure", false, "let others reach the address of --http without tokens or without TLS")
 	cmd.Flags().BoolVar(&f.watch, "watch", true, "reload when a file of the configuration changes, those of secrets and certificates included; SIGHUP and \"consign reload\" work also without")
@@ -107,7 +107,7 @@ func (f *workerFlags) prepare(cmd *cobra.Command) (*workplace, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources, err := nats.New(c, log, m.registry)
+	sources, err := nats.New(c, log.Named(logging.NATS), m.registry)
 	if err != nil {
 		m.stop()
 		return nil, exit.With(exit.Usage, err)
@@ -173,7 +173,7 @@ type running struct {
 func (p *workplace) start(ctx context.Context, temporal client.Client, namespace string) (*running, error) {
 	w, err := worker.Start(ctx, worker.Options{
 		Temporal: temporal, Namespace: namespace, Config: p.config, NATS: p.sources, Release: release(), Tell: p.tell, Reread: p.reread,
-		Drain: p.drain, Registry: p.metrics.registry, Log: p.log,
+		Drain: p.drain, Registry: p.metrics.registry, Log: p.log.Named(logging.Worker),
 	})
 	if err != nil {
 		return nil, errors.Join(err, p.sources.Close(ctx))

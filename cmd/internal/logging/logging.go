@@ -3,7 +3,6 @@
 package logging
 
 import (
-	"fmt"
 	"os"
 
 	"go.uber.org/zap"
@@ -11,24 +10,20 @@ import (
 	"golang.org/x/term"
 )
 
-// New returns a logger that writes entries of a level and above to w. Levels are debug, info, warn
-// and error.
-func New(level string, w *os.File) (*zap.Logger, error) {
-	var least zapcore.Level
-	switch level {
-	case "debug", "info", "warn", "error":
-		if err := least.Set(level); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, fmt.Errorf("unknown log level %q: choose debug, info, warn or error", level)
+// New returns a logger that writes entries to w: those of a level and above, and those of a part of the program that has
+// another level of its own from that on. levels is LEVEL[,PART=LEVEL]…, such as "info,temporal=error". Of many entries
+// alike, only some are written.
+func New(levels string, w *os.File) (*zap.Logger, error) {
+	least, err := parseLevels(levels)
+	if err != nil {
+		return nil, err
 	}
 	encoder := machine()
 	if term.IsTerminal(int(w.Fd())) {
 		encoder = person()
 	}
-	core := zapcore.NewCore(encoder, zapcore.Lock(w), least)
-	return zap.New(core, zap.ErrorOutput(zapcore.Lock(w))), nil
+	core := zapcore.NewCore(encoder, zapcore.Lock(w), zapcore.DebugLevel)
+	return zap.New(parts{sampled(core), least}, zap.ErrorOutput(zapcore.Lock(w))), nil
 }
 
 // person reads "15:04:05.000  WARN  parked  {"sink": "slack"}".
