@@ -224,7 +224,7 @@ func (c *Carrier) give(ctx context.Context, next string) {
 		c.ended(ctx, next, "", err)
 		return
 	}
-	began := time.Now()
+	began, before := time.Now(), time.Duration(0)
 	for pause := c.usual(); ; pause = min(max(pause/2, minLook)+time.Since(began)/4, maxLook) {
 		select {
 		case <-ctx.Done():
@@ -234,10 +234,11 @@ func (c *Carrier) give(ctx context.Context, next string) {
 		took := time.Since(began)
 		state, over, err := c.look(ctx, id, took > askAfter)
 		if err != nil || over {
-			c.learn(took)
+			c.learn((before + took) / 2) // it was over at some time since the look before
 			c.ended(ctx, next, state, err)
 			return
 		}
+		before = took
 	}
 }
 
