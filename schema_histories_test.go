@@ -30,7 +30,7 @@ func TestSchemas_DescribeWhatStandsInRecordedHistories(t *testing.T) {
 		w.file = filepath.Base(file)
 		w.history(history)
 	}
-	for _, name := range []string{"consignment", "receipt", "dead-letter", "ack", "deliver-input", "deliver-outcome", "attempts", "first-attempts-request"} {
+	for _, name := range []string{"consignment", "receipt", "dead-letter", "ack", "deliver-input", "deliver-outcome", "attempts", "first-attempts-request", "bulk-order", "bulk-progress"} {
 		require.Positive(t, w.seen[name], "no history has a %s in it", name)
 	}
 }
@@ -45,23 +45,23 @@ type wire struct {
 
 func (w *wire) history(history *historypb.History) {
 	workflow := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
-	if workflow == consign.BulkWorkflow {
-		return // its order is described in words alone
-	}
 	scheduled := map[int64]string{}
 	updates := map[string]string{} // names, by id
 	for _, event := range history.GetEvents() {
 		switch {
 		case event.GetWorkflowExecutionStartedEventAttributes() != nil:
 			input := event.GetWorkflowExecutionStartedEventAttributes().GetInput()
-			if workflow == consign.DeliverWorkflow {
+			switch workflow {
+			case consign.DeliverWorkflow:
 				w.check("consignment", input)
-			} else {
+			case consign.DeadLetterWorkflow:
 				w.member("dead-letter", input, "record")
+			case consign.BulkWorkflow:
+				w.check("bulk-order", input)
 			}
 		case event.GetWorkflowExecutionCompletedEventAttributes() != nil:
 			result := event.GetWorkflowExecutionCompletedEventAttributes().GetResult()
-			w.check(map[string]string{consign.DeliverWorkflow: "receipt", consign.DeadLetterWorkflow: "dead-letter"}[workflow], result)
+			w.check(map[string]string{consign.DeliverWorkflow: "receipt", consign.DeadLetterWorkflow: "dead-letter", consign.BulkWorkflow: "bulk-progress"}[workflow], result)
 		case event.GetWorkflowExecutionUpdateAcceptedEventAttributes() != nil:
 			request := event.GetWorkflowExecutionUpdateAcceptedEventAttributes().GetAcceptedRequest()
 			updates[request.GetMeta().GetUpdateId()] = request.GetInput().GetName()

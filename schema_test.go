@@ -17,6 +17,7 @@ import (
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/activities"
+	"github.com/consign-dev/consign/deadletters"
 )
 
 // contract names, for each schema in docs/schemas, the Go type whose JSON it describes.
@@ -34,6 +35,9 @@ func contract() map[string]any {
 		"retry-now-request":      consign.RetryNowRequest{},
 		"park-now-request":       consign.ParkNowRequest{},
 		"waiting":                consign.Waiting{},
+		"bulk-order":             deadletters.Bulk{},
+		"bulk-progress":          deadletters.Progress{},
+		"act":                    consign.Act{},
 		"deliver-input":          activities.DeliverInput{},
 		"deliver-outcome":        activities.Outcome{},
 	}
@@ -169,6 +173,12 @@ func TestSchemas_TypicalMistakes_AreRefused(t *testing.T) {
 		"a failure without a cause":          {"deliver-outcome", `{"made":1,"failures":[{"index":0,"label":"l"}]}`},
 		"attempts not counted":               {"deliver-outcome", `{"failures":[{"index":0,"label":"l","cause":"c"}]}`},
 		"an attempt without a place in time": {"attempt", `{"number":1,"took_ms":1}`},
+		"an order about nothing":             {"bulk-order", `{}`},
+		"a discard without a reason":         {"bulk-order", `{"act":"discard","ids":["dead-letter/s/r/1"]}`},
+		"a resend without a beginning":       {"bulk-order", `{"act":"resend","filter":{"sink":"s"}}`},
+		"an order by ids and a filter":       {"bulk-order", `{"act":"replay","ids":["dead-letter/s/r/1"],"filter":{"sink":"s"}}`},
+		"an order about a workflow":          {"bulk-order", `{"act":"replay","ids":["s/1"]}`},
+		"an order with a misspelt filter":    {"bulk-order", `{"act":"replay","filter":{"sinks":"s"}}`},
 		"a dead letter in no state":          {"dead-letter", `{"id":"dead-letter/s/r/1","sink":"s"}`},
 	} {
 		require.Error(t, validate(t, compiled[test.schema], []byte(test.text)), mistake)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,6 +31,13 @@ func SettingsOf(kind Kind) []Setting {
 // those that do not.
 func SettingsOfEvery(network bool) []Setting {
 	return settingsOf(reflect.ValueOf(defaultDelivery(network)), "")
+}
+
+// SettingsOfFile lists what can be set beside sinks and sources.
+func SettingsOfFile() []Setting {
+	return slices.DeleteFunc(settingsOf(reflect.ValueOf(Config{Unmatched: UnmatchedAck, Acks: defaultAcks(), HTTP: defaultHTTP()}), ""), func(s Setting) bool {
+		return s.Name == "sinks" || s.Name == "sources" || strings.HasPrefix(s.Name, "defaults.")
+	})
 }
 
 func settingsOf(v reflect.Value, path string) []Setting {

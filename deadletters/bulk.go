@@ -142,7 +142,7 @@ type Progress struct {
 	// ID of the order.
 	ID string `json:"id,omitempty"`
 	// Order that it carries out, without its ids.
-	Order Bulk `json:"order"`
+	Order Bulk `json:"order,omitzero"`
 	// State is "running", "done", "cancelled", or "terminated" where somebody has ended it in Temporal.
 	State string `json:"state"`
 	// Began and Ended; the second is zero while it runs.

@@ -229,6 +229,15 @@ func (f Filter) query() string {
 			conditions = append(conditions, wanted.attribute+" = "+quote(wanted.value))
 		}
 	}
+	for _, wanted := range []struct{ attribute, value string }{
+		{consign.SourceAttribute, f.Source},
+		{consign.TypeAttribute, f.Type},
+	} {
+		// Dead letters of earlier releases, and of results that differ, have none: they are looked at.
+		if wanted.value != "" && !strings.ContainsAny(wanted.value, `\"`) {
+			conditions = append(conditions, "("+wanted.attribute+" = "+quote(wanted.value)+" OR "+wanted.attribute+" IS NULL)")
+		}
+	}
 	return strings.Join(conditions, " AND ")
 }
 

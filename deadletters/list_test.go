@@ -135,6 +135,44 @@ func TestList_SelectsBySourceTypeAndTime_WhateverTheLimit(t *testing.T) {
 	require.Empty(t, causes)
 }
 
+func TestListPage_BySourceAndType_LooksAtThoseAlone_AndAtSomeThatHaveNone(t *testing.T) {
+	t.Parallel()
+	c := startTemporal(t)
+	letter := func(id string, results ...consign.Result) client.StartWorkflowOptions {
+		return deadletters.StartOptions(consign.Record{ID: "dead-letter/hook/" + id + "/1", Sink: "hook", Label: "timeout", Results: results})
+	}
+	earlier := letter("earlier", consign.Result{Source: "edr", ID: "1", Type: "alert"})
+	earlier.TypedSearchAttributes = temporal.NewSearchAttributes(temporal.NewSearchAttributeKeyKeyword(consign.SinkAttribute).ValueSet("hook"))
+	odd := consign.Result{Source: `it's "odd"`, ID: "1", Type: "alert"}
+	for _, options := range []client.StartWorkflowOptions{
+		letter("one", consign.Result{Source: "edr", ID: "1", Type: "alert"}),
+		letter("both", consign.Result{Source: "edr", ID: "1", Type: "alert"}, consign.Result{Source: "edr", ID: "2", Type: "finding"}),
+		letter("mixed", consign.Result{Source: "edr", ID: "1"}, consign.Result{Source: "scanner", ID: "2"}),
+		letter("other", consign.Result{Source: "scanner", ID: "1"}),
+		letter("odd", odd),
+		earlier, // by a release that did not set them
+	} {
+		_, err := c.ExecuteWorkflow(t.Context(), options, consign.DeadLetterWorkflow)
+		require.NoError(t, err)
+	}
+	list(t, c, deadletters.Filter{}, 6)
+	for _, test := range []struct {
+		filter       deadletters.Filter
+		want, looked int
+	}{
+		{deadletters.Filter{Source: "edr"}, 4, 4},
+		{deadletters.Filter{Source: "edr", Type: "alert"}, 3, 4}, // both and mixed and earlier may be of that type
+		{deadletters.Filter{Source: "scanner"}, 1, 3},
+		{deadletters.Filter{Source: odd.Source}, 1, 6}, // which servers on SQLite find nothing by
+		{deadletters.Filter{Source: "nobody"}, 0, 2},
+	} {
+		page, err := deadletters.ListPage(t.Context(), c, test.filter, nil)
+		require.NoError(t, err)
+		require.Len(t, page.Entries, test.want, "%+v", test.filter)
+		require.Equal(t, test.looked, page.LookedAt, "%+v", test.filter)
+	}
+}
+
 func told(c deadletters.CauseCount) string {
 	return fmt.Sprintf("%s %s %d %d", c.Sink, c.Label, c.DeadLetters, c.Results)
 }

@@ -22,9 +22,7 @@ import (
 	"github.com/consign-dev/consign/sinks/all"
 )
 
-var update = flag.Bool("update", false, "renew settings.json and docs/sinks.md")
-
-const manual = "../../docs/sinks.md"
+var update = flag.Bool("update", false, "renew settings.json, docs/sinks.md and docs/configuration.md")
 
 // TestDocumentation_IsWhatTheStructsSay reads the comments that stand in the source today.
 func TestDocumentation_IsWhatTheStructsSay(t *testing.T) {
@@ -42,17 +40,24 @@ func TestDocumentation_IsWhatTheStructsSay(t *testing.T) {
 	require.Equal(t, said, all.Documentation(), "run go test ./sinks/all -update")
 }
 
-func TestManual_HasEverySettingOfEveryKind(t *testing.T) {
+func TestManual_HasEverySetting(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(manual)
-	require.NoError(t, err)
-	want := regexp.MustCompile(`(?s)(<!-- settings -->\n).*(<!-- end of settings -->)`).ReplaceAllString(string(text), "${1}"+strings.ReplaceAll(settings(comments(t)), "$", "$$")+"${2}")
-	if *update {
-		require.NoError(t, os.WriteFile(manual, []byte(want), 0o644))
-		return
+	docs := comments(t)
+	for page, generated := range map[string]string{
+		"sinks.md":         ofSinks(docs),
+		"configuration.md": ofFile(docs),
+	} {
+		path := filepath.Join("..", "..", "docs", page)
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		want := regexp.MustCompile(`(?s)(<!-- settings -->\n).*(<!-- end of settings -->)`).ReplaceAllString(string(text), "${1}"+strings.ReplaceAll(generated, "$", "$$")+"${2}")
+		if *update {
+			require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
+			continue
+		}
+		require.Contains(t, string(text), "<!-- settings -->", page)
+		require.Equal(t, want, string(text), "run go test ./sinks/all -update")
 	}
-	require.Contains(t, string(text), "<!-- settings -->")
-	require.Equal(t, want, string(text), "run go test ./sinks/all -update")
 }
 
 func TestSettings_EachIsDocumented(t *testing.T) {
@@ -63,13 +68,29 @@ func TestSettings_EachIsDocumented(t *testing.T) {
 			require.NotEmpty(t, said[setting.Key], "%s.%s, field %s", kind.Name, setting.Name, setting.Key)
 		}
 	}
-	for _, setting := range config.SettingsOfEvery(true) {
+	for _, setting := range append(config.SettingsOfEvery(true), config.SettingsOfFile()...) {
 		require.NotEmpty(t, said[setting.Key], setting.Key)
 	}
 }
 
-// settings is the generated part of the manual.
-func settings(docs map[string]string) string {
+// ofFile is the generated part of the page about the configuration as a whole.
+func ofFile(docs map[string]string) string {
+	var text strings.Builder
+	for _, part := range []struct{ name, title, about string }{
+		{"unmatched", "Results that no sink wants", "[Which sink gets a result](routing.md)."},
+		{"dead_letters", "Dead letters", "[When something is wrong](failures.md)."},
+		{"acks", "Acks", "How the upstream is told over HTTP: [acks](contract.md#being-acked)."},
+		{"http", "Results over HTTP, and the page", "[Results over HTTP](http.md), [the page](page.md)."},
+	} {
+		fmt.Fprintf(&text, "\n## %s\n\n%s\n\n", part.title, part.about)
+		table(&text, slices.DeleteFunc(config.SettingsOfFile(), func(s config.Setting) bool { return s.Name != part.name && !strings.HasPrefix(s.Name, part.name+".") }), docs)
+	}
+	fmt.Fprintln(&text)
+	return text.String()
+}
+
+// ofSinks is the generated part of the page about sinks.
+func ofSinks(docs map[string]string) string {
 	var text strings.Builder
 	for _, kind := range all.Kinds() {
 		fmt.Fprintf(&text, "\n## %s\n\n%s\n\n", kind.Name, strings.ToUpper(kind.Summary[:1])+kind.Summary[1:]+".")
