@@ -34,16 +34,7 @@ func (q *queue) drain() {
 
 // watchDrains leaves queues that drain once nothing waits in them.
 func (w *Worker) watchDrains() {
-	ticker := time.NewTicker(drainsEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-w.stopping.Done():
-			return
-		case <-ticker.C:
-			w.lookAtDrains()
-		}
-	}
+	every(w.stopping, drainsEvery, func(time.Time) { w.lookAtDrains() })
 }
 
 func (w *Worker) lookAtDrains() {

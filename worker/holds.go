@@ -72,16 +72,7 @@ func (h *holds) watch(ctx context.Context) {
 
 func (h *holds) run(ctx context.Context) {
 	defer close(h.done)
-	ticker := time.NewTicker(holdsEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			h.look(ctx, h.worker.acts.Current().All())
-		}
-	}
+	every(ctx, holdsEvery, func(time.Time) { h.look(ctx, h.worker.acts.Current().All()) })
 }
 
 func (h *holds) end() {

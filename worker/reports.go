@@ -47,19 +47,12 @@ type followed struct {
 // watchReports goes on looking until the worker stops.
 func (w *Worker) watchReports() {
 	r := &reports{worker: w, followed: map[string]*followed{}, taken: map[string]int64{}, parked: map[string]activities.Parked{}}
-	ticker := time.NewTicker(reportsEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-w.stopping.Done():
-			return
-		case now := <-ticker.C:
-			for _, change := range r.changes(w.Standing(), now) {
-				r.tell(change)
-			}
-			r.firsts()
+	every(w.stopping, reportsEvery, func(now time.Time) {
+		for _, change := range r.changes(w.Standing(), now) {
+			r.tell(change)
 		}
-	}
+		r.firsts()
+	})
 }
 
 // change is an event that is to be told.
@@ -126,15 +119,21 @@ func causeOf(failure *status.Failure) string {
 
 // tell submits a change, under an id that is the same when it has to be tried again.
 func (r *reports) tell(c change) {
+	c.event.By = r.worker.identity
 	if r.submit(c.event, r.worker.identity, c.of.since.UTC().Format(time.RFC3339Nano)) {
 		c.of.told = c.of.state
 	}
 }
 
-// firsts tells of sinks that had no open dead letter and have one.
+// firsts tells of sinks that had no open dead letter and have one. Temporal is asked about it only if somebody asks for it.
 func (r *reports) firsts() {
 	r.worker.acts.Parked.Take(r.parked)
 	for sink, parked := range r.parked {
+		event := consign.Act{Act: consign.FirstDeadLetter, On: sink, By: r.worker.identity, Reason: parked.Cause, Detail: []string{parked.ID}}
+		if !r.asked(event.Result(consign.EventType)) {
+			delete(r.parked, sink)
+			continue
+		}
 		ctx, cancel := context.WithTimeout(r.worker.stopping, reportTimeout)
 		since, first, err := deadletters.First(ctx, r.worker.options.Temporal, sink)
 		cancel()
@@ -142,7 +141,7 @@ func (r *reports) firsts() {
 			r.worker.log.Debug("looking for the first dead letter of a sink", zap.String("sink", sink), zap.Error(err))
 			continue
 		}
-		if !first || r.submit(consign.Act{Act: consign.FirstDeadLetter, On: sink, Reason: parked.Cause, Detail: []string{parked.ID}}, since) {
+		if !first || r.submit(event, since) {
 			delete(r.parked, sink)
 		}
 	}
@@ -151,19 +150,23 @@ func (r *reports) firsts() {
 // submit tells an event, and whether that is settled: nobody asks for it, or it is in Temporal. Words tell it from others
 // of its kind: who sees the same gives the same, and the first one's report counts.
 func (r *reports) submit(event consign.Act, words ...string) bool {
-	event.By = r.worker.identity
 	report := event.Result(consign.EventType)
 	report.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(strings.Join(append(words, event.Act, event.On), "\n"))).String()
-	ctx, cancel := context.WithTimeout(r.worker.stopping, reportTimeout)
-	defer cancel()
-	asks := func(sink config.Sink) bool { return sink.Asks(ctx, config.NewFacts(report)) }
-	if !slices.ContainsFunc(r.worker.Config().Sinks, asks) {
+	if !r.asked(report) {
 		return true
 	}
+	ctx, cancel := context.WithTimeout(r.worker.stopping, reportTimeout)
+	defer cancel()
 	_, err := consign.NewClient(r.worker.options.Temporal).Submit(ctx, report)
 	if err != nil && !errors.Is(err, consign.ErrConflict) {
 		r.worker.log.Warn("an event is not told yet", zap.String("event", event.Act), zap.String("on", event.On), zap.Error(err))
 		return false
 	}
 	return true
+}
+
+// asked tells whether any sink asks for a report.
+func (r *reports) asked(report consign.Result) bool {
+	facts := config.NewFacts(report)
+	return slices.ContainsFunc(r.worker.Config().Sinks, func(sink config.Sink) bool { return sink.Asks(r.worker.stopping, facts) })
 }

@@ -24,24 +24,17 @@ const changedFiles = "a file that has changed"
 // included, until ctx is over. It waits until a file that is being written is the same at two looks.
 func (w *Worker) Watch(ctx context.Context) {
 	watched := newFiles(w.Config().Files())
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
 	var refused time.Time // when a configuration was refused last; zero: the last one was not
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	every(ctx, watchEvery, func(time.Time) {
 		if !watched.changed() && (refused.IsZero() || time.Since(refused) < watchRetry) {
-			continue
+			return
 		}
 		refused = time.Time{}
 		if answer := w.Reread(ctx, changedFiles); len(answer.Refused) > 0 {
 			refused = time.Now()
 		}
 		watched.name(w.Config().Files())
-	}
+	})
 }
 
 // files are those of which is known what they were like when they were looked at last.

@@ -24,6 +24,7 @@ func sampled(core zapcore.Core) zapcore.Core {
 			return
 		}
 		if n := leftOut.Swap(0); n > 0 {
+			// What cannot be written now, the entry itself cannot either, and zap says so.
 			_ = core.Write(zapcore.Entry{Level: zapcore.WarnLevel, Time: entry.Time, Message: "entries were left out of this log, as many were alike"}, []zap.Field{zap.Int64("entries", n)})
 		}
 	}))
