@@ -139,7 +139,7 @@ func startOptions(id string, entries []Entry, digest string) client.StartWorkflo
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		EnableEagerStart:                         true,
-		TypedSearchAttributes:                    searchAttributes(entries),
+		TypedSearchAttributes:                    temporal.NewSearchAttributes(SharedAttributes(len(entries), func(i int) *Result { return &entries[i].Result })...),
 	}
 	if digest != "" {
 		options.Memo = map[string]any{DigestMemo: digest}
@@ -147,14 +147,18 @@ func startOptions(id string, entries []Entry, digest string) client.StartWorkflo
 	return options
 }
 
-// searchAttributes are the source and the type of the results, if they all have the same.
-func searchAttributes(entries []Entry) temporal.SearchAttributes {
-	source, kind := entries[0].Source, entries[0].Type
-	for _, entry := range entries[1:] {
-		if entry.Source != source {
+// SharedAttributes are the search attributes of a workflow that carries these n results: source and type, where all of
+// them have the same.
+func SharedAttributes(n int, at func(i int) *Result) []temporal.SearchAttributeUpdate {
+	if n == 0 {
+		return nil
+	}
+	source, kind := at(0).Source, at(0).Type
+	for i := 1; i < n; i++ {
+		if at(i).Source != source {
 			source = ""
 		}
-		if entry.Type != kind {
+		if at(i).Type != kind {
 			kind = ""
 		}
 	}
@@ -165,7 +169,7 @@ func searchAttributes(entries []Entry) temporal.SearchAttributes {
 	if kind != "" {
 		attributes = append(attributes, temporal.NewSearchAttributeKeyKeyword(TypeAttribute).ValueSet(kind))
 	}
-	return temporal.NewSearchAttributes(attributes...)
+	return attributes
 }
 
 // untilThere tries again while Temporal is away, until ctx is over.

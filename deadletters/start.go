@@ -2,8 +2,6 @@ package deadletters
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
@@ -26,30 +24,13 @@ func StartOptions(record consign.Record) client.StartWorkflowOptions {
 	}
 }
 
+// attributes are those by which it is found. Source and type, which all its results share, stay right when some of them
+// are delivered.
 func attributes(record consign.Record) temporal.SearchAttributes {
-	values := map[string]string{
-		consign.StateAttribute: consign.StateParked, consign.SinkAttribute: record.Sink, consign.CauseAttribute: record.Label,
-		// Of several results those that they share, which stays so when some of them are delivered.
-		consign.SourceAttribute: shared(record.Results, func(r consign.Result) string { return r.Source }),
-		consign.TypeAttribute:   shared(record.Results, func(r consign.Result) string { return r.Type }),
-	}
-	var set []temporal.SearchAttributeUpdate
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if values[name] != "" {
-			set = append(set, temporal.NewSearchAttributeKeyKeyword(name).ValueSet(values[name]))
-		}
-	}
-	return temporal.NewSearchAttributes(set...)
-}
-
-// shared is what all results have; empty if they differ.
-func shared(results []consign.Result, of func(consign.Result) string) string {
-	value := ""
-	for i, r := range results {
-		if i > 0 && of(r) != value {
-			return ""
-		}
-		value = of(r)
-	}
-	return value
+	return temporal.NewSearchAttributes(append(
+		consign.SharedAttributes(len(record.Results), func(i int) *consign.Result { return &record.Results[i] }),
+		temporal.NewSearchAttributeKeyKeyword(consign.StateAttribute).ValueSet(consign.StateParked),
+		temporal.NewSearchAttributeKeyKeyword(consign.SinkAttribute).ValueSet(record.Sink),
+		temporal.NewSearchAttributeKeyKeyword(consign.CauseAttribute).ValueSet(record.Label),
+	)...)
 }
