@@ -228,7 +228,7 @@ func TestNATS_ProcessThatEndsBeforeTheAck_LeavesItToTheNext_WhichDeliversNothing
 	s.acked(b, 1)
 	require.Len(t, s.sinks["one"].took(), 1)
 	require.Len(t, down.took(), 1)
-	require.Len(t, s.workflows(), 1)
+	require.Len(t, s.workflows(1), 1)
 }
 
 func TestNATS_MessageThatComesAgainAfterItsWorkflowHasClosed_IsAcked(t *testing.T) {
