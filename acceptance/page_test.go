@@ -195,7 +195,7 @@ func (v *visitor) wellMade(what string) {
 // parkedDesk has results parked at sink desk, which takes them once it is mended.
 func parkedDesk(t *testing.T, ids ...string) (s *stage, mend func()) {
 	t.Helper()
-	s = perform(t, "sinks:\n  archive: {script: {}}\n  desk: {script: {}}\n  audit: {script: {}, when: source == 'consign'}\n")
+	s = perform(t, "sinks:\n  archive: {script: {}}\n  desk: {script: {}}\n  audit: {script: {}, when: source == 'consign' && type == 'act'}\n")
 	var mu sync.Mutex
 	refuse := sinks.Label(sinks.Permanent(errors.New("no field severity_id")), "http 400")
 	s.sinks["desk"].answers(func(int, sinks.Delivery) error {
