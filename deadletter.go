@@ -105,7 +105,7 @@ func (r Record) Header() Header {
 	return h
 }
 
-// DiscardRequest is the argument of the signal "discard".
+// DiscardRequest is the argument of the signal and of the update "discard".
 type DiscardRequest struct {
 	// Reason is kept in the record. Optional.
 	Reason string `json:"reason,omitempty"`
@@ -113,7 +113,7 @@ type DiscardRequest struct {
 	By string `json:"by,omitempty"`
 }
 
-// ReplayRequest is the argument of the signal "replay".
+// ReplayRequest is the argument of the signal and of the update "replay".
 type ReplayRequest struct {
 	// By says who asked. Optional.
 	By string `json:"by,omitempty"`
@@ -121,4 +121,12 @@ type ReplayRequest struct {
 	To string `json:"to,omitempty"`
 	// Order is the id of the bulk order that this replay is a part of. Optional.
 	Order string `json:"order,omitempty"`
+}
+
+// OrderOutcome is what has come of an order about a dead letter: the answer of the updates "replay" and "discard".
+type OrderOutcome struct {
+	// State of the dead letter: [StateReplayed], [StateDiscarded], or [StateParked] if a replay has failed.
+	State string `json:"state"`
+	// Cause of the last failure, if it is parked.
+	Cause string `json:"cause,omitempty"`
 }

@@ -22,9 +22,12 @@ const (
 	RetryNowUpdate = "retry_now"
 	ParkNowUpdate  = "park_now"
 
-	// ReplaySignal asks a dead letter to deliver once more, DiscardSignal to give up for good.
+	// ReplaySignal asks a dead letter to deliver once more, DiscardSignal to give up for good. The updates ask for the
+	// same, and return an [OrderOutcome] when it is over.
 	ReplaySignal  = "replay"
 	DiscardSignal = "discard"
+	ReplayUpdate  = "replay"
+	DiscardUpdate = "discard"
 	// RecordQuery returns a dead letter's Record.
 	RecordQuery = "record"
 

@@ -30,7 +30,7 @@ func TestSchemas_DescribeWhatStandsInRecordedHistories(t *testing.T) {
 		w.file = filepath.Base(file)
 		w.history(history)
 	}
-	for _, name := range []string{"consignment", "receipt", "dead-letter", "ack", "deliver-input", "deliver-outcome", "attempts", "first-attempts-request", "bulk-order", "bulk-progress"} {
+	for _, name := range []string{"consignment", "receipt", "dead-letter", "ack", "deliver-input", "deliver-outcome", "attempts", "first-attempts-request", "order-outcome", "bulk-order", "bulk-progress"} {
 		require.Positive(t, w.seen[name], "no history has a %s in it", name)
 	}
 }
@@ -70,8 +70,11 @@ func (w *wire) history(history *historypb.History) {
 			}
 		case event.GetWorkflowExecutionUpdateCompletedEventAttributes() != nil:
 			completed := event.GetWorkflowExecutionUpdateCompletedEventAttributes()
-			if updates[completed.GetMeta().GetUpdateId()] == consign.FirstAttemptsUpdate {
+			switch updates[completed.GetMeta().GetUpdateId()] {
+			case consign.FirstAttemptsUpdate:
 				w.check("first-attempts", completed.GetOutcome().GetSuccess())
+			case consign.ReplayUpdate, consign.DiscardUpdate:
+				w.check("order-outcome", completed.GetOutcome().GetSuccess())
 			}
 		case event.GetMarkerRecordedEventAttributes() != nil:
 			details := event.GetMarkerRecordedEventAttributes().GetDetails()

@@ -35,6 +35,7 @@ func contract() map[string]any {
 		"retry-now-request":      consign.RetryNowRequest{},
 		"park-now-request":       consign.ParkNowRequest{},
 		"waiting":                consign.Waiting{},
+		"order-outcome":          consign.OrderOutcome{},
 		"bulk-order":             deadletters.Bulk{},
 		"bulk-progress":          deadletters.Progress{},
 		"act":                    consign.Act{},
@@ -209,6 +210,7 @@ func TestSchemas_FieldsOfLaterReleases_AreAllowedInWhatConsignWrites(t *testing.
 		"ack":            `{"source":"s","id":"i","receipt":{"results":1,"legs":[],"ack":"none"},"new":1}`,
 		"first-attempts": `{"committed":false,"new":1}`,
 		"waiting":        `{"legs":0,"new":1}`,
+		"order-outcome":  `{"state":"replayed","new":1}`,
 		"result":         `{"source":"s","id":"i","data":null,"new":1}`,
 		"attempt":        `{"number":1,"at":"2026-11-24T12:00:00Z","took_ms":0,"new":1}`,
 	} {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/deadletters"
 	"github.com/consign-dev/consign/sinks"
 )
@@ -17,8 +18,9 @@ func TestBulk_WhenItsWorkerStops_AnotherGoesOn_AndOrdersNothingTwice(t *testing.
 	s := perform(t, yaml)
 	s.sinks["desk"].answers(func(int, sinks.Delivery) error { return sinks.Permanent(errors.New("closed")) })
 	const letters = 30
+	var parked string
 	for i := range letters {
-		s.wait(s.submit(fmt.Sprint(i), `{}`))
+		parked = s.wait(s.submit(fmt.Sprint(i), `{}`)).Legs[0].DeadLetter
 	}
 	s.eventually(func() bool {
 		n, err := deadletters.Count(s.ctx, s.temporal, deadletters.Filter{})
@@ -37,5 +39,52 @@ func TestBulk_WhenItsWorkerStops_AnotherGoesOn_AndOrdersNothingTwice(t *testing.
 	require.Equal(t, []int{letters, letters, 0, 0}, []int{p.Ordered, p.Done, p.Failed, p.Skipped}, "%+v", p)
 	require.Len(t, s.sinks["desk"].took(), letters, "each once")
 	require.Equal(t, "kim@ops", p.Order.By)
+	s.keep("dead_letter_ordered", parked)
 	s.keep("bulk_replay", id)
+}
+
+// Two orders of two people at the same time are about the same dead letters.
+func TestBulk_TwoAtOnce_DeliverEachOnce(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks: {desk: {script: {}, retry: {max: 0}}}")
+	s.sinks["desk"].answers(func(int, sinks.Delivery) error { return sinks.Permanent(errors.New("closed")) })
+	const letters = 40
+	var ids []string
+	for i := range letters {
+		ids = append(ids, s.wait(s.submit(fmt.Sprint(i), `{}`)).Legs[0].DeadLetter)
+	}
+	s.sinks["desk"].answers(nil)
+	var orders []string
+	for range 2 {
+		id, err := deadletters.StartBulk(s.ctx, s.temporal, deadletters.Bulk{Act: deadletters.ActReplay, IDs: ids})
+		require.NoError(t, err)
+		orders = append(orders, id)
+	}
+	for _, id := range orders {
+		p, err := deadletters.WaitBulk(s.ctx, s.temporal, id, func(deadletters.Progress) {})
+		require.NoError(t, err)
+		require.Equal(t, letters, p.Done, "%+v", p)
+	}
+	require.Len(t, s.sinks["desk"].took(), letters)
+}
+
+// Whoever waits for an order learns from it why its dead letter was parked again.
+func TestBulk_ReplayThatFails_SaysWhy(t *testing.T) {
+	t.Parallel()
+	s := perform(t, "sinks: {desk: {script: {}, retry: {max: 1, backoff: 10ms}}}")
+	s.sinks["desk"].answers(never)
+	parked := s.wait(s.submit("a", `{}`)).Legs[0].DeadLetter
+	id, err := deadletters.StartBulk(s.ctx, s.temporal, deadletters.Bulk{Act: deadletters.ActReplay, IDs: []string{parked}})
+	require.NoError(t, err)
+	p, err := deadletters.WaitBulk(s.ctx, s.temporal, id, func(deadletters.Progress) {})
+	require.NoError(t, err)
+	require.Equal(t, []deadletters.BulkFailure{{ID: parked, Cause: "never"}}, p.Failures)
+	require.Equal(t, []int{1, 2, 3, 4}, numbers(s.record(parked).Attempts), "two of the delivery, two of the replay")
+}
+
+func numbers(attempts []consign.Attempt) (numbers []int) {
+	for _, a := range attempts {
+		numbers = append(numbers, a.Number)
+	}
+	return numbers
 }

@@ -70,7 +70,7 @@ type stage struct {
 }
 
 // namespaces that no test has yet. Each takes seconds to make, so they are made side by side.
-var namespaces = make(chan string, 186)
+var namespaces = make(chan string, 188)
 
 func makeNamespaces(ctx context.Context) error {
 	options, err := consign.Options{Address: server.Address()}.ClientOptions()

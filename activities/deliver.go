@@ -30,6 +30,8 @@ type DeliverInput struct {
 	At time.Time `json:"at,omitzero"`
 	// Leg names the leg at the gate of a best-effort sink. Only inline.
 	Leg string `json:"leg,omitempty"`
+	// Replay says that it is a replay's, which leaves half of the sink's slots to live results. Only inline.
+	Replay bool `json:"replay,omitempty"`
 	// Settle says that the leg is over: nothing is delivered. Only inline.
 	Settle bool `json:"settle,omitempty"`
 }
@@ -93,6 +95,9 @@ func (a *Activities) inline(ctx context.Context, gate *Gate, in DeliverInput) Ou
 	}
 	if !in.Policy.Inline {
 		return Outcome{Skipped: "inline: false"}
+	}
+	if in.Replay && !gate.spare() {
+		return Outcome{Skipped: "no slot to spare"}
 	}
 	leave, why := gate.TryInline(parts(len(in.Batch), max(in.Policy.BatchMax, 1)))
 	if leave == nil {

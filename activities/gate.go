@@ -155,6 +155,9 @@ func (g *Gate) TryInline(parts int) (leave func(), why string) {
 	return func() { over(); <-g.running }, ""
 }
 
+// spare tells whether half of the slots are free, which replays leave to live results. Of a single one they may have it.
+func (g *Gate) spare() bool { return len(g.running) < (cap(g.running)+1)/2 }
+
 // Pause says whether the sink is paused, and returns what was said before.
 func (g *Gate) Pause(paused bool) (was bool) {
 	value := 0.0

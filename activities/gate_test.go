@@ -94,6 +94,22 @@ func TestGate_FailuresInARow_OpenTheCircuit_AndOneProbeAtATimeClosesIt(t *testin
 	})
 }
 
+func TestGate_InlineAttemptOfAReplay_LeavesHalfOfTheSlotsToLiveResults(t *testing.T) {
+	t.Parallel()
+	for concurrency, most := range map[int]int{1: 1, 2: 1, 3: 2, 8: 4} {
+		g := newTestGate(&answering{}, func(s *config.Sink) { s.Concurrency = concurrency })
+		for range most {
+			require.True(t, g.spare(), "of %d", concurrency)
+			leave, why := g.TryInline(1)
+			require.Empty(t, why)
+			defer leave()
+		}
+		require.False(t, g.spare(), "of %d", concurrency)
+		a := &Activities{Metrics: NewMetrics(prometheus.NewRegistry())}
+		require.Equal(t, Outcome{Skipped: "no slot to spare"}, a.inline(t.Context(), g, DeliverInput{Replay: true, Policy: Policy{Inline: true}}))
+	}
+}
+
 func TestGate_AfterTheCircuitHasClosed_AttemptsComeBackOneByOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

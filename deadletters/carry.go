@@ -9,12 +9,11 @@ import (
 	"sync"
 	"time"
 
-	commonpb "go.temporal.io/api/common/v1"
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	sdktemporal "go.temporal.io/sdk/temporal"
 	"golang.org/x/time/rate"
 
 	"github.com/consign-dev/consign"
@@ -24,19 +23,11 @@ import (
 // workflows that it keeps in memory.
 const window = 128
 
-// Bounds of the pause until an order under way is looked at, first and again. Between them the first is as long as
-// those before have taken: each look is work for the server, of which replays have enough.
-const (
-	minLook = 100 * time.Millisecond
-	maxLook = 4 * time.Second
-)
-
 // firstTry is the pause before Temporal is asked again that could not be reached.
 const firstTry = 20 * time.Millisecond
 
-// askAfter is how long a dead letter may look as before its order until it is asked whether the replay has failed. Each
-// question is a task of the workflow, of which thousands would be more work than the replays.
-const askAfter = 2 * time.Second
+// lastTry is the longest such pause.
+const lastTry = 4 * time.Second
 
 // maxFailures is how many failures an order remembers.
 const maxFailures = 20
@@ -66,9 +57,8 @@ type Carrier struct {
 	limiter   *rate.Limiter
 	selection selection
 
-	mu     sync.Mutex
-	at     Checkpoint
-	lately time.Duration
+	mu sync.Mutex
+	at Checkpoint
 }
 
 // Carry goes on from a checkpoint until all is ordered and over, or ctx is; then the error is that of ctx.
@@ -217,43 +207,11 @@ func (c *Carrier) give(ctx context.Context, next string) {
 			return
 		}
 	}
+	var outcome consign.OrderOutcome
 	if err == nil {
-		err = c.order(ctx, id)
+		outcome, err = c.order(ctx, id)
 	}
-	if err != nil && !errors.Is(err, errGone) { // what is closed shows what it came to
-		c.ended(ctx, next, "", err)
-		return
-	}
-	began, before := time.Now(), time.Duration(0)
-	for pause := c.usual(); ; pause = min(max(pause/2, minLook)+time.Since(began)/4, maxLook) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-		took := time.Since(began)
-		state, over, err := c.look(ctx, id, took > askAfter)
-		if err != nil || over {
-			c.learn((before + took) / 2) // it was over at some time since the look before
-			c.ended(ctx, next, state, err)
-			return
-		}
-		before = took
-	}
-}
-
-// usual is how long orders have taken lately.
-func (c *Carrier) usual() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return min(max(c.lately, minLook), maxLook)
-}
-
-// learn takes one more into account: an eighth of it.
-func (c *Carrier) learn(took time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lately += (took - c.lately) / 8
+	c.ended(ctx, next, outcome, err)
 }
 
 // leave takes one out of those that are pending.
@@ -261,68 +219,49 @@ func (at *Checkpoint) leave(next string) {
 	at.Pending = slices.DeleteFunc(at.Pending, func(other string) bool { return other == next })
 }
 
-// errGone marks a dead letter that takes no orders any more.
-var errGone = errors.New("it is closed")
-
-// order sends the signal, with an id of request that makes a second one of the same order nothing.
-func (c *Carrier) order(ctx context.Context, id string) error {
-	signal, request := consign.ReplaySignal, any(consign.ReplayRequest{By: c.Order.By, To: c.Order.To, Order: c.ID})
+// order gives the order, and waits until it is over. As an update with the order's id it is taken once, also when it is
+// given again; it needs a worker, of which there is one: this.
+func (c *Carrier) order(ctx context.Context, id string) (consign.OrderOutcome, error) {
+	options := client.UpdateWorkflowOptions{
+		WorkflowID: id, UpdateID: c.ID, WaitForStage: client.WorkflowUpdateStageCompleted,
+		UpdateName: consign.ReplayUpdate, Args: []any{consign.ReplayRequest{By: c.Order.By, To: c.Order.To, Order: c.ID}},
+	}
 	if c.Order.Act == ActDiscard {
-		signal, request = consign.DiscardSignal, consign.DiscardRequest{Reason: c.Order.Reason, By: c.Order.By}
+		options.UpdateName, options.Args = consign.DiscardUpdate, []any{consign.DiscardRequest{Reason: c.Order.Reason, By: c.Order.By}}
 	}
-	input, err := consign.DataConverter().ToPayloads(request)
-	if err != nil {
-		return err
-	}
-	_, err = untilReached(ctx, func() (any, error) {
-		return c.Temporal.WorkflowService().SignalWorkflowExecution(ctx, &workflowservice.SignalWorkflowExecutionRequest{
-			Namespace: c.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id},
-			SignalName: signal, Input: input, Identity: bulkIdentity, RequestId: c.ID + "/" + id,
-		})
+	return untilReached(ctx, func() (outcome consign.OrderOutcome, err error) {
+		handle, err := c.Temporal.UpdateWorkflow(ctx, options)
+		if err == nil {
+			err = handle.Get(ctx, &outcome)
+		}
+		refused, ok := errors.AsType[*sdktemporal.ApplicationError](err)
+		switch {
+		case gone(err), ok && refused.Type() == acceptedThenClosed:
+			outcome.State, err = c.state(ctx, id)
+		case ok && strings.HasPrefix(refused.Message(), unknownUpdate):
+			err = fmt.Errorf("%w: %w", errOldWorker, err)
+		}
+		return outcome, err
 	})
-	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
-		return errGone
-	}
-	return err
 }
 
-const bulkIdentity = "consign bulk order"
+// unknownUpdate begins what the SDK answers for a workflow that knows no such update, which is that of an older worker.
+const unknownUpdate = "unknown update"
 
-// look tells whether what was ordered is over, and in which state. The error says why it has failed, which only the
-// workflow can tell: ask says that it may be asked.
-func (c *Carrier) look(ctx context.Context, id string, ask bool) (state string, over bool, err error) {
-	described, err := untilReached(ctx, func() (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-		return c.Temporal.DescribeWorkflowExecution(ctx, id, "")
-	})
+// errOldWorker marks a dead letter that is for now with a worker of an older release.
+var errOldWorker = errors.New("its worker is of an older release")
+
+// state of a dead letter that is closed.
+func (c *Carrier) state(ctx context.Context, id string) (string, error) {
+	described, err := c.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
-		return "", false, notFound(id)
+		return "", notFound(id)
 	}
-	if err != nil {
-		return "", false, explain("reading "+id, err)
-	}
-	info := described.GetWorkflowExecutionInfo()
-	state = entryOf(info).State
-	switch {
-	case info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
-		return state, true, nil
-	case state != consign.StateParked || !ask:
-		return "", false, nil
-	}
-	// It says so before the order is taken up, and after it has failed: the workflow knows which.
-	record, err := Show(ctx, c.Temporal, id)
-	switch {
-	case errors.Is(err, consign.ErrUnreachable) || noWorker(err):
-		return "", false, nil
-	case err != nil:
-		return "", false, err
-	case record.State == consign.StateParked:
-		return "", false, fmt.Errorf("%w: %s", ErrParked, record.Cause)
-	}
-	return record.State, record.State != StateReplaying, nil
+	return entryOf(described.GetWorkflowExecutionInfo()).State, err
 }
 
 // ended counts the end of one.
-func (c *Carrier) ended(ctx context.Context, next, state string, err error) {
+func (c *Carrier) ended(ctx context.Context, next string, outcome consign.OrderOutcome, err error) {
 	if err != nil && ctx.Err() != nil {
 		return // whoever goes on will see
 	}
@@ -330,16 +269,20 @@ func (c *Carrier) ended(ctx context.Context, next, state string, err error) {
 	if c.Order.Act == ActDiscard {
 		wanted = consign.StateDiscarded
 	}
+	cause := outcome.Cause
+	if err != nil {
+		cause = err.Error()
+	}
 	c.change(func(at *Checkpoint) {
 		at.leave(next)
 		p := &at.Progress
 		switch {
-		case err != nil:
+		case err != nil, outcome.State == consign.StateParked:
 			p.Failed++
 			id, _, _ := strings.Cut(next, runMark)
-			p.Failures = append(p.Failures, BulkFailure{ID: id, Cause: strings.TrimPrefix(err.Error(), ErrParked.Error()+": ")})
+			p.Failures = append(p.Failures, BulkFailure{ID: id, Cause: cause})
 			p.Failures = p.Failures[max(len(p.Failures)-maxFailures, 0):]
-		case state == wanted:
+		case outcome.State == wanted:
 			p.Done++
 		default:
 			p.Skipped++
@@ -349,13 +292,13 @@ func (c *Carrier) ended(ctx context.Context, next, state string, err error) {
 
 // untilReached asks Temporal until it is reached.
 func untilReached[T any](ctx context.Context, ask func() (T, error)) (T, error) {
-	for pause := firstTry; ; pause = min(2*pause, maxLook) {
+	for pause := firstTry; ; pause = min(2*pause, lastTry) {
 		answer, err := ask()
 		if err == nil || ctx.Err() != nil {
 			return answer, err
 		}
 		_, busy := errors.AsType[*serviceerror.ResourceExhausted](err)
-		if !busy && !errors.Is(explain("", err), consign.ErrUnreachable) {
+		if !busy && !errors.Is(explain("", err), consign.ErrUnreachable) && !errors.Is(err, errOldWorker) {
 			return answer, err
 		}
 		select {

@@ -3,6 +3,7 @@ package trace
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -91,8 +92,9 @@ func (t *teller) tellDeadLetter(e *execution) error {
 	if err != nil {
 		return err
 	}
-	h := told{teller: t, letter: e.id, sink: record.Sink, results: len(record.Results)}
-	if !h.holds(record) {
+	h := told{teller: t, letter: e.id, sink: record.Sink, results: len(record.Results), before: record.Made}
+	h.index = slices.IndexFunc(record.Results, func(r consign.Result) bool { return r.Source == t.query.Source && r.ID == t.query.ID })
+	if h.index < 0 {
 		return fmt.Errorf("dead letter %s: %w: it does not hold %s/%s", e.id, ErrUnknown, t.query.Source, t.query.ID)
 	}
 	l := t.leg(record.Sink, record.Kind)
@@ -126,22 +128,26 @@ func (h *told) letterOf() *DeadLetter {
 	return new(DeadLetter)
 }
 
-// signal reads an order of a person about a dead letter.
-func (h *told) signal(a *historypb.WorkflowExecutionSignaledEventAttributes, at time.Time) {
+// order reads an order of a person about a dead letter, which came by a signal or an update.
+func (h *told) order(name string, args *commonpb.Payloads, identity string, at time.Time) {
 	if h.letter == "" {
 		return
 	}
-	letter := h.letterOf()
-	switch a.GetSignalName() {
-	case consign.ReplaySignal:
+	act := Act{At: at, What: name, By: identity, Outcome: "under way"}
+	switch name {
+	case consign.ReplaySignal: // and the update of that name
 		var request consign.ReplayRequest
-		_ = decode(a.GetInput(), &request) // who asked may be left out
-		letter.Acts = append(letter.Acts, Act{At: at, What: "replay", By: cmp.Or(request.By, a.GetIdentity()), Outcome: "under way"})
+		_ = decode(args, &request) // who asked may be left out
+		act.By = cmp.Or(request.By, act.By)
 	case consign.DiscardSignal:
 		var request consign.DiscardRequest
-		_ = decode(a.GetInput(), &request)
-		letter.Acts = append(letter.Acts, Act{At: at, What: "discard", By: cmp.Or(request.By, a.GetIdentity()), Reason: request.Reason, Outcome: "under way"})
+		_ = decode(args, &request)
+		act.By, act.Reason = cmp.Or(request.By, act.By), request.Reason
+	default:
+		return
 	}
+	letter := h.letterOf()
+	letter.Acts = append(letter.Acts, act)
 }
 
 // upsert reads the state that a dead letter has come to.

@@ -111,6 +111,7 @@ type told struct {
 	timers    map[int64]time.Time // by when each that has not fired is due
 	batches   map[string][]int    // by sink, the indexes of the results that inline attempts take
 	acks      int                 // told of so far
+	before    int                 // attempts made before a dead letter's first replay
 }
 
 // scheduled is an activity.
@@ -214,7 +215,8 @@ func (h *told) event(event *historypb.HistoryEvent) {
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
 		h.update(event.GetWorkflowExecutionUpdateAcceptedEventAttributes(), at)
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-		h.signal(event.GetWorkflowExecutionSignaledEventAttributes(), at)
+		a := event.GetWorkflowExecutionSignaledEventAttributes()
+		h.order(a.GetSignalName(), a.GetInput(), a.GetIdentity(), at)
 	case enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
 		h.upsert(event.GetUpsertWorkflowSearchAttributesEventAttributes())
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
@@ -363,6 +365,11 @@ func (h *told) inline(summary string, data markerData, a *historypb.MarkerRecord
 	l := h.leg(sink, strings.TrimSuffix(kind, ")"))
 	var out activities.Outcome
 	attempt := Attempt{Number: 1, At: h.task, How: Inline, Answer: delivered}
+	if h.letter != "" {
+		l = h.leg(h.sink, "")
+		attempt.Number = max(l.last(), h.before) + 1
+		attempt.How, attempt.Sink = h.how(l, activities.DeliverInput{Sink: sink})
+	}
 	if data.ReplayTime.After(h.task) {
 		attempt.Took = consign.Millis(data.ReplayTime.Sub(h.task))
 	}
@@ -378,6 +385,14 @@ func (h *told) inline(summary string, data markerData, a *historypb.MarkerRecord
 	case out.Made > 0: // else it only told the gate that the leg is over
 		l.made(out, attempt, place)
 	}
+}
+
+// last is the highest number of its attempts; 0: there is none.
+func (l *leg) last() (number int) {
+	for _, a := range l.Attempts {
+		number = max(number, a.Number)
+	}
+	return number
 }
 
 // delivered is the answer of a sink that has taken the result.
@@ -540,6 +555,8 @@ func (h *told) update(a *historypb.WorkflowExecutionUpdateAcceptedEventAttribute
 		if decode(input.GetArgs(), &request) == nil {
 			h.notef("%s: %s had what waits for %s parked", moment(at), cmp.Or(request.By, "somebody"), request.Sink)
 		}
+	case consign.ReplayUpdate, consign.DiscardUpdate:
+		h.order(input.GetName(), input.GetArgs(), a.GetAcceptedRequest().GetMeta().GetIdentity(), at)
 	}
 }
 

@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"fmt"
-
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -29,6 +27,9 @@ func DeadLetter(ctx workflow.Context, in activities.DeadLetterInput) (consign.Re
 	if err := workflow.SetQueryHandler(ctx, consign.RecordQuery, func() (consign.Record, error) { return d.record, nil }); err != nil {
 		return consign.Record{}, err
 	}
+	if err := d.handleOrders(ctx); err != nil {
+		return consign.Record{}, err
+	}
 	always, _ := workflow.NewDisconnectedContext(ctx)
 	telling := 0
 	for _, to := range tellable(in.AlsoTo) {
@@ -44,13 +45,15 @@ func DeadLetter(ctx workflow.Context, in activities.DeadLetterInput) (consign.Re
 			continue
 		}
 		first := telling > 0 && workflow.GetVersion(ctx, ordersFirst, workflow.DefaultVersion, 1) > workflow.DefaultVersion
-		_ = workflow.Await(always, func() bool { return telling == 0 || first && d.ordered(ctx) })
+		_ = workflow.Await(always, func() bool {
+			return (telling == 0 || first && d.ordered(ctx)) && (workflow.AllHandlersFinished(always) || d.ordered(ctx))
+		})
 		// An order that has come in the meantime must be carried out here: it does not go along.
 		if d.record.State == consign.StateParked && !d.ordered(ctx) {
 			return consign.Record{}, workflow.NewContinueAsNewError(ctx, consign.DeadLetterWorkflow, activities.DeadLetterInput{Record: d.record})
 		}
 	}
-	_ = workflow.Await(always, func() bool { return telling == 0 })
+	_ = workflow.Await(always, func() bool { return telling == 0 && workflow.AllHandlersFinished(always) })
 	closing := d.record
 	closing.Results = nil
 	return closing, nil
@@ -62,98 +65,7 @@ type deadLetter struct {
 	pacer    pacer
 	pending  []int // positions of results that the replay under way has not delivered
 	failed   []end
-
-	discarded *consign.DiscardRequest // the order to discard that has broken off a replay
-}
-
-// ordered tells whether an order of a person waits.
-func (d *deadLetter) ordered(ctx workflow.Context) bool {
-	return d.discarded != nil || ctx.Err() != nil ||
-		workflow.GetSignalChannel(ctx, consign.DiscardSignal).Len() > 0 ||
-		workflow.GetSignalChannel(ctx, consign.ReplaySignal).Len() > 0
-}
-
-// longHistory is how many events an idle dead letter must have before it goes on in a new run, so that a
-// server that suggests it from the start does not have it do nothing else.
-const longHistory = 1000
-
-// await takes one order of a person and carries it out. It also returns when the history has become
-// long: signals that nobody waits for, of any name, make it so, and at 10,000 no further one is taken.
-func (d *deadLetter) await(ctx workflow.Context) {
-	discards := workflow.GetSignalChannel(ctx, consign.DiscardSignal)
-	replays := workflow.GetSignalChannel(ctx, consign.ReplaySignal)
-	replay := false
-	selector := workflow.NewSelector(ctx)
-	// Both receive without waiting: a signal that cannot be decoded is dropped, and another may never come.
-	selector.AddReceive(discards, func(c workflow.ReceiveChannel, _ bool) {
-		var request consign.DiscardRequest
-		if c.ReceiveAsync(&request) {
-			d.discard(ctx, request)
-		}
-	})
-	selector.AddReceive(replays, func(c workflow.ReceiveChannel, _ bool) {
-		var request consign.ReplayRequest
-		if c.ReceiveAsync(&request) {
-			d.record.ReplayedBy = activities.Clip(request.By, maxRemark)
-			d.record.ReplayedTo = activities.Clip(request.To, maxName)
-			replay = true
-		}
-	})
-	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {
-		d.end(ctx, consign.StateDiscarded)
-		d.record.Reason = "cancelled"
-	})
-	always, _ := workflow.NewDisconnectedContext(ctx)
-	_ = workflow.Await(always, func() bool {
-		info := workflow.GetInfo(ctx)
-		return d.ordered(ctx) || info.GetContinueAsNewSuggested() && info.GetCurrentHistoryLength() > longHistory
-	})
-	if d.ordered(ctx) {
-		selector.Select(ctx)
-	}
-	if !replay {
-		return
-	}
-	d.replayUntilDiscarded(ctx, discards)
-	// Orders to replay that came during this one meant this one: they must not deliver twice.
-	for replays.ReceiveAsync(nil) {
-	}
-}
-
-// replayUntilDiscarded makes the replay, and breaks it off when someone discards the dead letter.
-func (d *deadLetter) replayUntilDiscarded(ctx workflow.Context, discards workflow.ReceiveChannel) {
-	attempt, stop := workflow.WithCancel(ctx)
-	defer stop()
-	over := false
-	workflow.Go(attempt, func(ctx workflow.Context) {
-		d.replay(ctx)
-		over = true
-	})
-	always, _ := workflow.NewDisconnectedContext(ctx)
-	for !over && d.discarded == nil {
-		_ = workflow.Await(always, func() bool { return over || discards.Len() > 0 })
-		var request consign.DiscardRequest
-		if !over && discards.ReceiveAsync(&request) {
-			d.discarded = &request
-			stop()
-		}
-	}
-	_ = workflow.Await(always, func() bool { return over })
-	if d.discarded != nil && d.record.State == consign.StateParked {
-		d.discard(ctx, *d.discarded)
-	}
-}
-
-// maxRemark is the most that is kept of what a person says with an order, in bytes. A record has to fit
-// into a message of 4 MiB beside its results.
-const maxRemark = 1 << 10
-
-func (d *deadLetter) discard(ctx workflow.Context, request consign.DiscardRequest) {
-	d.record.Reason = activities.Clip(request.Reason, maxRemark)
-	if request.By != "" {
-		d.record.Reason += fmt.Sprintf(" (by %s)", activities.Clip(request.By, maxRemark))
-	}
-	d.end(ctx, consign.StateDiscarded)
+	orders
 }
 
 // end sets the record's state and the search attribute beside it.

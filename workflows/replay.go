@@ -12,15 +12,11 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/activities"
 	"github.com/consign-dev/consign/config"
+	"github.com/consign-dev/consign/deadletters"
 )
 
-// replayRank is the priority of a replay's attempts: below that of live results, which is 3, so that a
-// replay of thousands does not hold them up.
-const replayRank = 4
-
 // replay delivers once more what is held, by a fresh leg with the old identity and a full budget,
-// and holds what fails again. It delivers only by ordinary activities, since a signal makes a local
-// one run again.
+// and holds what fails again.
 func (d *deadLetter) replay(ctx workflow.Context) {
 	d.record.State = stateReplaying
 	d.record.Replays++
@@ -90,7 +86,7 @@ const routedInline = "a replay is routed inline"
 // to ask, if that is polled; when nobody there takes it up, workers are asked anew.
 func (d *deadLetter) ask(ctx workflow.Context, in activities.RouteInput) (activities.Route, error) {
 	id := fmt.Sprintf("route %d", d.record.Replays)
-	if in.Sink != "" && len(in.Results) == 0 && workflow.GetVersion(ctx, routedInline, workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+	if in.Sink != "" && len(in.Results) == 0 && (d.inline || workflow.GetVersion(ctx, routedInline, workflow.DefaultVersion, 1) > workflow.DefaultVersion) {
 		var route activities.Route
 		err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, routeOptions()), consign.RouteActivity, in).Get(ctx, &route)
 		if err == nil && len(route.Legs) > 0 {
@@ -139,7 +135,7 @@ func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 	}
 	var legs []*leg
 	for _, to := range route.Legs {
-		l := &leg{Leg: to, first: workflow.Now(ctx), pacer: &d.pacer, rank: replayRank, indexes: to.Results}
+		l := &leg{Leg: to, first: workflow.Now(ctx), pacer: &d.pacer, rank: deadletters.Rank, indexes: to.Results, inline: d.inline && !to.Policy.BestEffort}
 		if unrouted {
 			l.host = &rerouted{d}
 		} else {

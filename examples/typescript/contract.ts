@@ -115,6 +115,7 @@ export interface DeliverInput {
   before?: number;
   at?: string;
   leg?: string;
+  replay?: boolean;
   settle?: boolean;
 }
 
