@@ -182,7 +182,7 @@ func TestBackPressure_ASinkThatNeverAnswers_IsToldOverHTTP_UntilItHeals(t *testi
 	const most = 10
 	stream, err := s.client.NewSubmitter(consign.SubmitterOptions{MaxOpen: most})
 	require.NoError(t, err)
-	server.Open(stream, func(context.Context) error { return nil })
+	server.Open(stream, func(context.Context) (string, error) { return "", nil })
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

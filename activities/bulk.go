@@ -26,7 +26,12 @@ func (a *Activities) Bulk(ctx context.Context, order deadletters.Bulk) (deadlett
 			a.Log.Warn("a bulk order begins anew: how far it was is unreadable", zap.String("order", info.WorkflowExecution.ID), zap.Error(err))
 		}
 	}
-	carrier := &deadletters.Carrier{Temporal: a.Temporal, Namespace: info.Namespace, ID: info.WorkflowExecution.ID, Order: order}
+	carrier := &deadletters.Carrier{Temporal: a.Temporal, ID: info.WorkflowExecution.ID, Order: order, Keep: func(ctx context.Context, at deadletters.Checkpoint) {
+		activity.RecordHeartbeat(ctx, at) // else one that the SDK holds back would come after, and be older
+		if err := a.Temporal.RecordActivityHeartbeat(ctx, info.TaskToken, at); err != nil {
+			a.Log.Debug("how far a bulk order is was not kept", zap.String("order", info.WorkflowExecution.ID), zap.Error(err))
+		}
+	}}
 	carrying, stop := context.WithCancel(ctx)
 	defer stop()
 	over := make(chan error, 1)

@@ -140,7 +140,7 @@ func (h *Host) work(temporal client.Client, yaml string, opened *Opened) error {
 		return err
 	}
 	h.atClose(source.Stop)
-	source.Open(submitter, func(context.Context) error { return nil })
+	source.Open(submitter, func(context.Context) (string, error) { return "", nil })
 	opened.HTTP = source.URL()
 	return nil
 }

@@ -47,7 +47,7 @@ type Bulk struct {
 	IDs []string `json:"ids,omitempty"`
 	// To is the sink that gets what is replayed, instead of the one that did not take it. [ActReplay] only.
 	To string `json:"to,omitempty"`
-	// Rate is how many are begun a second at the most. 0: as many as keep 128 under way.
+	// Rate is how many are begun a second at the most. 0: as many as keep 64 under way.
 	Rate float64 `json:"rate,omitempty"`
 	// Reason is kept with what is discarded, where it is required.
 	Reason string `json:"reason,omitempty"`

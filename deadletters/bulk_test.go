@@ -107,6 +107,36 @@ func TestBulk_WithARate_BeginsNoFaster_AndCancelledBeginsNothingMore(t *testing.
 	require.ErrorIs(t, deadletters.CancelBulk(t.Context(), s.temporal, id), deadletters.ErrClosed)
 }
 
+// What is closed is listed no more, so whoever goes on knows of it only from what was kept.
+func TestCarrier_AfterACrash_CountsWhatWasDoneSinceItKeptHowFarItWas(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	const letters = 40
+	s.parkAll(t, letters)
+	s.status.Store(http.StatusOK)
+	var kept deadletters.Checkpoint
+	crash, fail := context.WithCancel(t.Context())
+	defer fail()
+	first := &deadletters.Carrier{
+		Temporal: s.temporal, ID: "bulk/test", Order: deadletters.Bulk{Act: deadletters.ActReplay, Rate: 50},
+		Keep: func(_ context.Context, at deadletters.Checkpoint) { kept = at },
+	}
+	go func() {
+		for first.Checkpoint().Progress.Done < 10 && crash.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		fail()
+	}()
+	require.ErrorIs(t, first.Carry(crash, deadletters.Checkpoint{}), context.Canceled)
+
+	second := &deadletters.Carrier{Temporal: s.temporal, ID: "bulk/test", Order: first.Order}
+	second.Order.Rate = 0
+	require.NoError(t, second.Carry(t.Context(), kept))
+	p := second.Checkpoint().Progress
+	require.Equal(t, []int{letters, letters, 0, 0}, []int{p.Ordered, p.Done, p.Failed, p.Skipped}, "%+v", p)
+	require.EqualValues(t, letters, s.taken.Load(), "each once")
+}
+
 func TestBulk_ToAnotherSink_LeavesItsOwnAlone(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

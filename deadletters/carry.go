@@ -19,9 +19,9 @@ import (
 	"github.com/consign-dev/consign"
 )
 
-// window is how many orders of one bulk are under way at once: enough to keep a worker busy, and few beside the 2,000
-// workflows that it keeps in memory.
-const window = 128
+// window is how many orders of one bulk are under way at once: enough to keep a worker busy. When it is killed, so many
+// inline attempts at most are made again.
+const window = 64
 
 // firstTry is the pause before Temporal is asked again that could not be reached.
 const firstTry = 20 * time.Millisecond
@@ -47,12 +47,13 @@ type Checkpoint struct {
 
 // Carrier carries out one bulk order.
 type Carrier struct {
-	// Temporal, and the namespace of that client.
-	Temporal  client.Client
-	Namespace string
+	Temporal client.Client
 	// ID of the order, which makes each of its orders one that Temporal takes once.
 	ID    string
 	Order Bulk
+	// Keep stores how far it is before anything of a further page is begun. Else, after a crash, what was done since is
+	// not counted: it is listed no more. Nil: nothing is stored.
+	Keep func(context.Context, Checkpoint)
 
 	limiter   *rate.Limiter
 	selection selection
@@ -179,6 +180,9 @@ func (c *Carrier) list(ctx context.Context) error {
 		at.Page, at.Token = page, listed.GetNextPageToken()
 		at.Listed = at.Listed || len(at.Token) == 0
 	})
+	if c.Keep != nil {
+		c.Keep(ctx, c.Checkpoint())
+	}
 	return nil
 }
 

@@ -85,6 +85,9 @@ func attendWorker(w Worker, now time.Time, add func(about, what, do string)) {
 		}
 		return
 	}
+	if why := w.Standing.Refusal(); why != "" {
+		add(about, why, "mend it: consign config check --config "+w.Standing.Config.Path)
+	}
 	for _, source := range w.Standing.Sources {
 		switch {
 		case source.State == SourceStalled && source.LastError != nil:

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/consign-dev/consign"
@@ -19,6 +20,8 @@ type Standing struct {
 	Ahead consign.Milliseconds `json:"ahead_ms,omitempty"`
 	// Config is its configuration.
 	Config Config `json:"config"`
+	// Refused are the mistakes of a later configuration, which it does not go by, one text for each.
+	Refused []string `json:"refused,omitempty"`
 	// Results counts what it has routed since it started, and Unmatched those that no sink wanted.
 	Results   int64 `json:"results"`
 	Unmatched int64 `json:"unmatched,omitempty"`
@@ -30,6 +33,19 @@ type Standing struct {
 	Sources []Source `json:"sources,omitempty"`
 	// Disk is there when the Temporal is embedded in the worker's process.
 	Disk *Disk `json:"disk,omitempty"`
+}
+
+// Refusal says that a worker goes by the configuration from before, and why; empty: it goes by the one that it has read
+// last.
+func (s *Standing) Refusal() string {
+	if len(s.Refused) == 0 {
+		return ""
+	}
+	text := "its configuration has changed and is refused, so the one from before is in force: " + s.Refused[0]
+	if more := len(s.Refused) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
+	return text
 }
 
 // Config tells one configuration from another. It holds nothing of what is secret.

@@ -80,6 +80,9 @@ func (w *Worker) Standing() status.Standing {
 		Config: status.Config{Path: now.Config.Path, Digest: now.Config.Digest()},
 		Sinks:  []status.WorkerSink{},
 	}
+	if refused := w.refused.Load(); refused != nil {
+		answer.Refused = *refused
+	}
 	answer.Results, answer.Rate = w.acts.Routed.Read()
 	answer.Unmatched, _ = w.acts.Unmatched.Read()
 	for _, gate := range now.All() {

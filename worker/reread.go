@@ -30,14 +30,16 @@ func (w *Worker) Reread(ctx context.Context, by string) status.Reload {
 	now := w.acts.Current().Config
 	answer := status.Reload{Identity: w.identity, Config: status.Config{Path: now.Path, Digest: now.Digest()}, Changes: changes}
 	if err == nil {
-		w.refused = nil
+		w.refused.Store(nil)
 		return answer
 	}
 	answer.Refused = mistakes(err)
-	if by == changedFiles && slices.Equal(answer.Refused, w.refused) {
+	if errors.Is(err, errNoReread) {
+		return answer
+	}
+	if before := w.refused.Swap(&answer.Refused); by == changedFiles && before != nil && slices.Equal(answer.Refused, *before) {
 		return answer // it was tried again, and the log has them
 	}
-	w.refused = answer.Refused
 	for _, mistake := range answer.Refused {
 		w.log.Error("mistake in the configuration", zap.String("mistake", mistake))
 	}

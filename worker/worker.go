@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -81,9 +82,10 @@ type Worker struct {
 	// replaced is what a reload has replaced, while it is still in use, and what watches this worker.
 	replaced sync.WaitGroup
 
-	// rereading is held while the configuration is read anew, and by whoever changes refused: the mistakes of the last.
+	// rereading is held while the configuration is read anew.
 	rereading sync.Mutex
-	refused   []string
+	// refused are the mistakes of the configuration that was read last; nil: it has none.
+	refused atomic.Pointer[[]string]
 
 	// mu is held by whoever changes what follows: a reload, the end of a drain, Stop.
 	mu      sync.Mutex

@@ -23,7 +23,7 @@ type bulkFlags struct {
 
 func (f *bulkFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "say how many it would be, by sink and cause, and change nothing")
-	cmd.Flags().Float64Var(&f.Rate, "rate", 0, "begin at most so many a second, so that live results are not held up; 0: as many as keep 128 under way")
+	cmd.Flags().Float64Var(&f.Rate, "rate", 0, "begin at most so many a second, so that live results are not held up; 0: as many as keep 64 under way")
 	cmd.Flags().BoolVar(&f.wait, "wait", false, "wait until all of it is over, and tell how far it is")
 	addJSON(cmd, &f.asJSON)
 }

@@ -34,6 +34,9 @@ func TestUp_AboveMaxDisk_SubmittersWaitAndSayWhy_WhileTheRestGoesOn(t *testing.T
 	status, said := post(t, u.HTTP+"/v1/results", `{"source":"http","id":"1","data":{}}`)
 	require.Equal(t, http.StatusInsufficientStorage, status, said)
 	require.Contains(t, said, "--max-disk")
+	for _, probe := range []string{u.HTTP + "/readyz", strings.Replace(u.metrics, "/metrics", "/readyz", 1)} {
+		require.Eventually(t, func() bool { return strings.Contains(get(t, probe), "no new results are taken") }, patience, 50*time.Millisecond)
+	}
 	require.Equal(t, 0, invoke(t, "", "sinks", "resume", "archive", "--address", u.Address).code)
 	// Deliveries go on: the results that are in Temporal reach the sink.
 	require.Eventually(t, func() bool { info, err := os.Stat(path); return err == nil && info.Size() > 10_000_000 }, patience, 50*time.Millisecond)

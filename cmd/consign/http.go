@@ -43,7 +43,7 @@ func listenHTTP(ctx context.Context, p *workplace) (*source, error) {
 }
 
 // open begins to take results and to serve the page. The worker's own client has new workflows start in this process.
-func (s *source) open(temporal client.Client, namespace string, p *workplace, healthy func(context.Context) error) (err error) {
+func (s *source) open(temporal client.Client, namespace string, p *workplace, ready http.Readiness) (err error) {
 	if s == nil {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (s *source) open(temporal client.Client, namespace string, p *workplace, he
 		return fmt.Errorf("http: %w", err)
 	}
 	s.server.Show(page.New(page.Options{Temporal: temporal, Namespace: namespace, UI: p.webUI, By: me(), Token: s.server.PageToken(), Log: p.log.Named(logging.Page)}))
-	s.server.Open(s.submitter, healthy)
+	s.server.Open(s.submitter, ready)
 	p.log.Info("results over HTTP", zap.String("url", s.server.URL()+"/v1/results"), zap.String("page", s.page()))
 	return nil
 }

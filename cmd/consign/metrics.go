@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	nethttp "net/http"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +17,8 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/opentelemetry"
+
+	"github.com/consign-dev/consign/sources/http"
 )
 
 func addMetrics(cmd *cobra.Command, address *string) {
@@ -26,11 +28,11 @@ func addMetrics(cmd *cobra.Command, address *string) {
 // metrics serves a registry over HTTP.
 type metrics struct {
 	registry *prometheus.Registry
-	server   *http.Server // nil: nobody asked for it
+	server   *nethttp.Server // nil: nobody asked for it
 	address  string
 	meter    metric.Meter // of Temporal's own; nil: nobody asked for it
 	stopped  chan struct{}
-	ready    atomic.Pointer[func(context.Context) error] // why it does not work for now; nil: it has not started
+	ready    atomic.Pointer[http.Readiness] // nil: it has not started
 }
 
 // serveMetrics listens on an address, which may be empty.
@@ -52,7 +54,7 @@ func serveMetrics(ctx context.Context, address string) (*metrics, error) {
 		return nil, err
 	}
 	m.address = listener.Addr().String()
-	m.server = &http.Server{Handler: m.routes(), ReadHeaderTimeout: 10 * time.Second}
+	m.server = &nethttp.Server{Handler: m.routes(), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		defer close(m.stopped)
 		_ = m.server.Serve(listener) // it ends by stop only
@@ -85,11 +87,11 @@ func (m *metrics) sdk() client.MetricsHandler {
 	})
 }
 
-func (m *metrics) routes() http.Handler {
-	routes := http.NewServeMux()
+func (m *metrics) routes() nethttp.Handler {
+	routes := nethttp.NewServeMux()
 	routes.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
 	// Alive also while it waits for Temporal: a restart would not bring that back.
-	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	routes.HandleFunc("GET /healthz", func(w nethttp.ResponseWriter, _ *nethttp.Request) { fmt.Fprintln(w, "ok") })
 	routes.HandleFunc("GET /readyz", m.readyz)
 	return routes
 }
@@ -98,22 +100,25 @@ func (m *metrics) routes() http.Handler {
 const readyTimeout = 2 * time.Second
 
 // readyz tells whether the worker does its work, and why not.
-func (m *metrics) readyz(w http.ResponseWriter, r *http.Request) {
+func (m *metrics) readyz(w nethttp.ResponseWriter, r *nethttp.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
-	reason := errors.New("the worker has not started yet: it waits for Temporal")
+	note, reason := "", errors.New("the worker has not started yet: it waits for Temporal")
 	if check := m.ready.Load(); check != nil {
-		reason = (*check)(ctx)
+		note, reason = (*check)(ctx)
 	}
 	if reason != nil {
-		http.Error(w, reason.Error(), http.StatusServiceUnavailable)
+		nethttp.Error(w, reason.Error(), nethttp.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ready")
+	if note != "" {
+		fmt.Fprintln(w, note)
+	}
 }
 
 // isReady has check tell from now on whether the worker does its work.
-func (m *metrics) isReady(check func(context.Context) error) { m.ready.Store(&check) }
+func (m *metrics) isReady(check http.Readiness) { m.ready.Store(&check) }
 
 // stop ends the server; scrapes under way are cut off.
 func (m *metrics) stop() {

@@ -142,13 +142,15 @@ type up struct {
 	*process
 	ready
 	metrics string
+	config  string
 }
 
 func startUp(t *testing.T, file string, args ...string) *up {
 	t.Helper()
 	metrics := freeAddress(t)
-	args = append([]string{"up", "--port", "-1", "--ui-port", "-1", "--json", "--metrics", metrics, "--config", write(t, "consign.yaml", file)}, args...)
-	u := &up{process: begin(t, args...), metrics: "http://" + metrics + "/metrics"}
+	path := write(t, "consign.yaml", file)
+	args = append([]string{"up", "--port", "-1", "--ui-port", "-1", "--json", "--metrics", metrics, "--config", path}, args...)
+	u := &up{process: begin(t, args...), metrics: "http://" + metrics + "/metrics", config: path}
 	require.NoError(t, json.Unmarshal([]byte(u.line(t)), &u.ready))
 	return u
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/consign-dev/consign/cmd/internal/logging"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/sources/http"
 	"github.com/consign-dev/consign/sinks/webhook"
 	"github.com/consign-dev/consign/sources/nats"
 	"github.com/consign-dev/consign/status"
@@ -183,20 +184,26 @@ func (p *workplace) start(ctx context.Context, temporal client.Client, namespace
 		return nil, errors.Join(err, w.Stop(ctx), p.sources.Close(ctx))
 	}
 	r := &running{w, reading, p.reloads(w)} //nolint:contextcheck // until it is stopped
-	healthy := func(ctx context.Context) error {
-		_, err := temporal.CheckHealth(ctx, nil)
-		return err
-	}
-	p.metrics.isReady(func(ctx context.Context) error {
-		if err := healthy(ctx); err != nil {
-			return fmt.Errorf("temporal does not answer: %w", err)
-		}
-		return nil
-	})
-	if err := p.source.open(temporal, namespace, p, healthy); err != nil {
+	ready := p.readiness(temporal, w)
+	p.metrics.isReady(ready)
+	if err := p.source.open(temporal, namespace, p, ready); err != nil {
 		return nil, errors.Join(err, p.stop(r)) //nolint:contextcheck // it stops also when ctx is over
 	}
 	return r, nil
+}
+
+// readiness tells whether the worker does its work and takes results.
+func (p *workplace) readiness(temporal client.Client, w *worker.Worker) http.Readiness {
+	return func(ctx context.Context) (string, error) {
+		if _, err := temporal.CheckHealth(ctx, nil); err != nil {
+			return "", fmt.Errorf("temporal does not answer: %w", err)
+		}
+		standing := w.Standing()
+		if standing.Disk != nil && standing.Disk.Full != "" {
+			return "", errors.New("no new results are taken, what was accepted goes on: " + standing.Disk.Full)
+		}
+		return standing.Refusal(), nil
+	}
 }
 
 // stopGrace is what stopping may take beyond the drain time, to close sinks and connections.
@@ -206,7 +213,7 @@ const stopGrace = 2 * time.Second
 // each within the drain time. A sink that hangs even when it is closed, such as a pipe that nobody reads, is left
 // behind: what it has not taken is safe in Temporal.
 func (p *workplace) stop(r *running) error {
-	p.metrics.isReady(func(context.Context) error { return errors.New("this process is about to stop") })
+	p.metrics.isReady(func(context.Context) (string, error) { return "", errors.New("this process is about to stop") })
 	r.reload.stop()
 	p.source.stop(p.log, p.drain)
 	p.log.Info("draining", zap.Duration("within", p.drain))

@@ -14,48 +14,55 @@ const (
 	healthAge = time.Second
 )
 
-// health asks whether Temporal answers.
+// Readiness tells why results cannot be taken for now; nil: they are. The note, which may be empty, is what a person
+// should know all the same.
+type Readiness func(context.Context) (note string, err error)
+
+// health asks whether results can be taken.
 type health struct {
-	check func(context.Context) error
+	check Readiness
 
 	mu    sync.Mutex
 	asked time.Time
+	note  string
 	last  error
 }
 
-func (h *health) err(ctx context.Context) error {
+func (h *health) ask(ctx context.Context) (note string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if time.Since(h.asked) > healthAge {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout) // others share the answer
 		defer cancel()
-		h.last, h.asked = h.check(ctx), time.Now()
+		h.note, h.last = h.check(ctx)
+		h.asked = time.Now()
 	}
-	return h.last
+	return h.note, h.last
 }
 
 // state is what the probes are answered when all is well.
 type state struct {
 	Status string `json:"status"`
+	Note   string `json:"note,omitempty"`
 }
 
 // healthz answers as long as the process lives, also while Temporal is away: a restart would not bring it back.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	s.answer(w, http.StatusOK, "application/json", state{"alive"})
+	s.answer(w, http.StatusOK, "application/json", state{Status: "alive"})
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	to, p := s.open()
-	if p == nil {
-		if err := to.health.err(r.Context()); err != nil {
-			p = unavailable("Temporal does not answer: " + err.Error())
-		}
-	}
 	if p != nil {
 		s.fail(w, p)
 		return
 	}
-	s.answer(w, http.StatusOK, "application/json", state{"ready"})
+	note, err := to.health.ask(r.Context())
+	if err != nil {
+		s.fail(w, unavailable(err.Error()))
+		return
+	}
+	s.answer(w, http.StatusOK, "application/json", state{Status: "ready", Note: note})
 }
 
 // open is where results go, or why they go nowhere.

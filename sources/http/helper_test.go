@@ -132,7 +132,7 @@ func (s *server) stop() {
 func serve(t *testing.T, yaml string, to source.Submitter) *server {
 	t.Helper()
 	s := listen(t, yaml)
-	s.Open(to, func(context.Context) error { return nil })
+	s.Open(to, func(context.Context) (string, error) { return "", nil })
 	return s
 }
 

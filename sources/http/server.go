@@ -219,9 +219,9 @@ func (s *Server) URL() string {
 	return scheme + "://" + s.listener.Addr().String()
 }
 
-// Open begins to take results. healthy tells whether Temporal answers.
-func (s *Server) Open(to Submitter, healthy func(context.Context) error) {
-	s.upstream.Store(&upstream{Submitter: to, health: health{check: healthy}})
+// Open begins to take results.
+func (s *Server) Open(to Submitter, ready Readiness) {
+	s.upstream.Store(&upstream{Submitter: to, health: health{check: ready}})
 }
 
 // Stop takes no more requests, and lets those under way finish until ctx is over; who waits for results to
