@@ -6,6 +6,8 @@ import "time"
 type Config struct { //nolint:recvcheck // it is printed as a value too, and then must hide its secrets
 	// Path of the file it was read from. Empty: the built-in default.
 	Path string `yaml:"-"`
+	// Read is when.
+	Read time.Time `yaml:"-"`
 	// Notes are remarks on the file that stop nothing, such as a setting without effect.
 	Notes []Problem `yaml:"-"`
 	// Defaults are the delivery settings that the file gives for all sinks, as written there: what it

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"time"
 )
 
 // PathVariable is the environment variable that names the configuration file.
@@ -52,7 +53,7 @@ func Default(kinds []Kind) (*Config, error) {
 // variables, as [os.LookupEnv] does. The error is always [Problems].
 func Parse(name string, source []byte, kinds []Kind, env func(string) (string, bool)) (*Config, error) {
 	r := &reader{file: name, kinds: kinds, env: env, origins: newOrigins()}
-	config := &Config{Path: name}
+	config := &Config{Path: name, Read: time.Now()}
 	if root := r.read(source); root != nil {
 		r.config(root, config)
 	}

@@ -24,6 +24,7 @@ const changedFiles = "a file that has changed"
 // included, until ctx is over. It waits until a file that is being written is the same at two looks.
 func (w *Worker) Watch(ctx context.Context) {
 	watched := newFiles(w.Config().Files())
+	watched.since(w.Config().Read)
 	var refused time.Time // when a configuration was refused last; zero: the last one was not
 	every(ctx, watchEvery, func(time.Time) {
 		if !watched.changed() && (refused.IsZero() || time.Since(refused) < watchRetry) {
@@ -48,6 +49,20 @@ func newFiles(paths []string) *files {
 	f := &files{known: map[string]os.FileInfo{}}
 	f.name(paths)
 	return f
+}
+
+// sinceRead is how much older than it is a file may say that it is: the clock by which Linux dates them moves every few
+// milliseconds.
+const sinceRead = 10 * time.Millisecond
+
+// since has files that were written after the configuration was read count as changed. It may have been read minutes
+// before, while Temporal was away.
+func (f *files) since(read time.Time) {
+	for path, info := range f.known {
+		if info != nil && info.ModTime().After(read.Add(-sinceRead)) {
+			f.known[path] = nil
+		}
+	}
 }
 
 // name has these watched and no others. Those that were before count as they were then.

@@ -28,6 +28,21 @@ func TestFiles_ThatAreWritten_HaveChangedOnceTheyStayTheSame(t *testing.T) {
 	require.False(t, f.changed(), "that is known")
 }
 
+func TestFiles_WrittenBeforeTheyWereWatchedAndAfterTheyWereRead_HaveChanged(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "consign.yaml")
+	write(t, path, "a: 1")
+	written := look(path).ModTime()
+	f := newFiles([]string{path})
+	f.since(written.Add(time.Minute))
+	require.False(t, f.changed())
+	require.False(t, f.changed())
+	f.since(written.Add(-time.Minute))
+	require.False(t, f.changed(), "it may be being written")
+	require.True(t, f.changed())
+	require.False(t, f.changed(), "that is known")
+}
+
 func TestFiles_PutInTheirPlaceByRename_HaveChanged_AlsoWithTheSameSizeAndTime(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "consign.yaml")
