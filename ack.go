@@ -20,8 +20,8 @@ type AckInput struct {
 	Ack    Ack       `json:"ack"`
 	// First is when the first try was due. A signed request carries it as its timestamp.
 	First time.Time `json:"first"`
-	// Traceparent of the result, if it has one.
-	Traceparent string `json:"traceparent,omitempty"`
+	// TraceContext of the result, if it has one.
+	TraceContext
 }
 
 func (e Entry) checkAck() error {

@@ -86,7 +86,7 @@ func (f FirstAttempts) check() error {
 // Size is about what the result takes in a workflow or an activity's input, in bytes.
 func (r Result) Size() int {
 	// An escape in JSON makes six bytes of one; data is JSON already.
-	return len(r.Data) + 6*(len(r.Source)+len(r.ID)+len(r.Type)+len(r.Subject)) + len(r.Traceparent) + 128
+	return len(r.Data) + 6*(len(r.Source)+len(r.ID)+len(r.Type)+len(r.Subject)) + len(r.Traceparent) + 2*len(r.Tracestate) + 128
 }
 
 // size is that of the result and its ack target.

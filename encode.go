@@ -19,8 +19,8 @@ func (r Result) Encode() ([]byte, error) {
 		Time    time.Time `json:"time,omitzero"`
 		Subject string    `json:"subject,omitempty"`
 
-		Traceparent string `json:"traceparent,omitempty"`
-	}{r.Source, r.ID, r.Type, r.Time, r.Subject, r.Traceparent})
+		TraceContext
+	}{r.Source, r.ID, r.Type, r.Time, r.Subject, r.TraceContext})
 	if err != nil {
 		return nil, err
 	}

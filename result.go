@@ -51,10 +51,9 @@ type Result struct {
 	Time time.Time `json:"time,omitzero"`
 	// Subject is what the event is about, within the source. Optional.
 	Subject string `json:"subject,omitempty"`
-	// Traceparent is the W3C trace context of the result, by CloudEvents' extension for distributed tracing: its
-	// submission sets it from the span that it makes in the trace of ctx. It is no part of what the result is: one that is
-	// submitted again with another is the same result, and keeps the first. Optional; an invalid one is ignored.
-	Traceparent string `json:"traceparent,omitempty"`
+	// TraceContext of the result. Its submission sets it from the span that it makes in the trace of ctx. It is no part of
+	// what the result is: one that is submitted again with another is the same result, and keeps the first. Optional.
+	TraceContext
 	// Data is the event itself: any JSON value. It reaches every sink with these bytes, white
 	// space between tokens apart: key order, duplicate keys, number spelling and escapes are kept.
 	Data json.RawMessage `json:"data"`
@@ -98,7 +97,7 @@ func (r Result) Prepare() (Result, error) {
 	if r.ID == "" {
 		r.ID = uuid.NewString()
 	}
-	r.Traceparent = validTraceparent(r.Traceparent)
+	r.TraceContext = r.valid()
 	if err := r.Check(); err != nil {
 		return r, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

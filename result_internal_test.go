@@ -37,8 +37,16 @@ func TestPrepare_ATraceContextThatIsNone_IsIgnored(t *testing.T) {
 		valid: valid, "": "", "cc" + valid[2:] + "-what-follows": "", "cc" + valid[2:] + "-0f": "cc" + valid[2:] + "-0f",
 		"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01": "", valid + "\r\nX: y": "", strings.Repeat("0", 10_000): "",
 	} {
-		r, err := Result{Source: "s", ID: "1", Traceparent: given, Data: json.RawMessage("1")}.Prepare()
+		r, err := Result{Source: "s", ID: "1", TraceContext: TraceContext{given, "vendor=1"}, Data: json.RawMessage("1")}.Prepare()
 		require.NoError(t, err)
 		require.Equal(t, want, r.Traceparent)
+		require.Equal(t, want != "", r.Tracestate != "", given)
+	}
+	for given, want := range map[string]string{
+		"a=1,b=2": "a=1,b=2", "": "", "no list": "", "a=1,a=2": "", "a=1\r\nX: y": "", "a=" + strings.Repeat("1", 600) + ",b=2": "",
+	} {
+		r, err := Result{Source: "s", ID: "1", TraceContext: TraceContext{valid, given}, Data: json.RawMessage("1")}.Prepare()
+		require.NoError(t, err)
+		require.Equal(t, TraceContext{valid, want}, r.TraceContext)
 	}
 }

@@ -14,24 +14,50 @@ import (
 // TracingScope is the instrumentation scope of Consign's spans in OpenTelemetry.
 const TracingScope = "github.com/consign-dev/consign"
 
-// Span begins a span in the trace that a result belongs to: it is the child of parent, a W3C traceparent, or else of the span
-// in ctx. It returns its own traceparent, which is empty when there is no trace, and parent's where the program has no
-// OpenTelemetry of its own.
-func Span(ctx context.Context, parent, name string, kind trace.SpanKind, attributes ...attribute.KeyValue) (span trace.Span, traceparent string) {
-	if parent != "" {
-		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": parent})
+// TraceContext is a place in a trace, as W3C's Trace Context and CloudEvents' extension for distributed tracing have it:
+// https://www.w3.org/TR/trace-context. The zero value is none.
+type TraceContext struct {
+	// Traceparent names the trace and the span. An invalid one is ignored.
+	Traceparent string `json:"traceparent,omitempty"`
+	// Tracestate is what tracing systems have to say of it, at most 512 bytes. Optional; an invalid one is ignored.
+	Tracestate string `json:"tracestate,omitempty"`
+}
+
+const (
+	traceparent = "traceparent"
+	tracestate  = "tracestate"
+)
+
+// Headers are those of a request that belongs to the trace, by their names in lower case; nil: there is none.
+func (t TraceContext) Headers() map[string]string {
+	if t.Traceparent == "" {
+		return nil
 	}
-	ctx, span = otel.Tracer(TracingScope).Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(attributes...)) //nolint:spancheck // the caller ends it
+	headers := map[string]string{traceparent: t.Traceparent}
+	if t.Tracestate != "" {
+		headers[tracestate] = t.Tracestate
+	}
+	return headers
+}
+
+// Span begins a span in the trace that a result belongs to: it is the child of parent or, without one, of the span
+// in ctx. It returns where it is itself, which is nowhere when there is no trace, and at parent where the program has no
+// OpenTelemetry of its own.
+func Span(ctx context.Context, parent TraceContext, name string, kind trace.SpanKind, attributes ...attribute.KeyValue) (trace.Span, TraceContext) {
+	if parent.Traceparent != "" {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier(parent.Headers()))
+	}
+	ctx, span := otel.Tracer(TracingScope).Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(attributes...)) //nolint:spancheck // the caller ends it
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
-	return span, carrier["traceparent"] //nolint:spancheck // the caller ends it
+	return span, TraceContext{carrier[traceparent], carrier[tracestate]} //nolint:spancheck // the caller ends it
 }
 
 // traceSubmission begins the span of a submission, of which everything that becomes of the result is a descendant.
 func traceSubmission(ctx context.Context, r *Result) trace.Span {
-	span, traceparent := Span(ctx, r.Traceparent, "submit", trace.SpanKindProducer,
+	span, at := Span(ctx, r.TraceContext, "submit", trace.SpanKindProducer,
 		attribute.String("consign.source", r.Source), attribute.String("consign.id", r.ID), attribute.String("consign.type", r.Type))
-	r.Traceparent = traceparent
+	r.TraceContext = at
 	return span
 }
 
@@ -47,10 +73,16 @@ func endSpan(span trace.Span, err error) {
 // https://www.w3.org/TR/trace-context/#traceparent-header-field-values
 var form = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[0-9a-f-]{0,200})?$`)
 
-// validTraceparent is a traceparent that can be passed on; empty: it is none, and is ignored, as its specification asks.
-func validTraceparent(text string) string {
-	if !form.MatchString(text) {
-		return ""
+// maxTracestate is the longest tracestate that is passed on, in bytes: what its specification asks of everybody.
+const maxTracestate = 512
+
+// valid is what of it can be passed on. The rest is ignored, as its specification asks.
+func (t TraceContext) valid() TraceContext {
+	if !form.MatchString(t.Traceparent) {
+		return TraceContext{}
 	}
-	return text
+	if _, err := trace.ParseTraceState(t.Tracestate); err != nil || len(t.Tracestate) > maxTracestate {
+		t.Tracestate = ""
+	}
+	return t
 }

@@ -42,9 +42,9 @@ func (s *stage) takeHTTP() func(query, body string) posted {
 	require.NoError(s, err)
 	submitter, err := s.client.NewSubmitter(consign.SubmitterOptions{BatchMax: settings.BatchMax})
 	require.NoError(s, err)
-	server.Open(submitter, func(ctx context.Context) error {
+	server.Open(submitter, func(ctx context.Context) (string, error) {
 		_, err := s.temporal.CheckHealth(ctx, nil)
-		return err
+		return "", err
 	})
 	s.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

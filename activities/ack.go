@@ -41,7 +41,7 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	defer cancel()
 	span := spanOfAck(ctx, &in)
 	defer span.End()
-	err := a.ack(ctx, now, in, span.traceparent)
+	err := a.ack(ctx, now, in, span.at)
 	if err == nil {
 		a.Metrics.acks.WithLabelValues(string(consign.AckSent)).Inc()
 		a.Metrics.ackSeconds.Observe(max(time.Since(in.First), 0).Seconds())
@@ -68,7 +68,7 @@ func (a *Activities) Ack(ctx context.Context, in consign.AckInput) error {
 	})
 }
 
-func (a *Activities) ack(ctx context.Context, now *Current, in consign.AckInput, traceparent string) error {
+func (a *Activities) ack(ctx context.Context, now *Current, in consign.AckInput, at consign.TraceContext) error {
 	if err := in.Target.Check(); err != nil {
 		return sinks.Permanent(sinks.Label(err, "bad target"))
 	}
@@ -91,11 +91,7 @@ func (a *Activities) ack(ctx context.Context, now *Current, in consign.AckInput,
 		if err != nil {
 			return sinks.Permanent(err)
 		}
-		var headers map[string]string
-		if traceparent != "" {
-			headers = map[string]string{"Traceparent": traceparent}
-		}
-		return now.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, a.began(ctx, in.First), body, headers)
+		return now.Acks.Post(ctx, in.Target.HTTP.URL, consign.DeliveryID(in.Ack.Source, in.Ack.ID, config.AckSink), in.First, a.began(ctx, in.First), body, at.Headers())
 	case in.Target.NATS != nil:
 		if a.NATS == nil {
 			// Not for good: another worker may have it.

@@ -183,7 +183,7 @@ func (a *Activities) attempt(ctx context.Context, gate *Gate, in DeliverInput, n
 	spans := spansOf(ctx, &in, gate.Name(), number)
 	batch := make([]sinks.Delivery, len(in.Batch))
 	for i, item := range in.Batch {
-		batch[i] = sinks.Delivery{ID: item.DeliveryID, Result: item.Result, First: in.First, At: at, Attempt: number, Traceparent: spans.traceparent(&item.Result)}
+		batch[i] = sinks.Delivery{ID: item.DeliveryID, Result: item.Result, First: in.First, At: at, Attempt: number, TraceContext: spans.at(&item.Result)}
 	}
 	began := time.Now()
 	errs, err := gate.deliver(ctx, try{

@@ -14,35 +14,35 @@ import (
 // spans are those of one attempt: one in each trace that its results belong to, so that each trace is whole. A result
 // that was submitted without a trace has none.
 type spans struct {
-	of map[string]spanOf // by the traceparent that results were submitted with
+	of map[consign.TraceContext]spanOf // by that which results were submitted with
 }
 
 type spanOf struct {
 	trace.Span
 
-	traceparent string // its own
+	at consign.TraceContext // its own
 }
 
 // spansOf begins them.
 func spansOf(ctx context.Context, in *DeliverInput, sink string, number int) (s spans) {
 	for i := range in.Batch {
-		parent := in.Batch[i].Result.Traceparent
-		if _, there := s.of[parent]; parent == "" || there {
+		parent := in.Batch[i].Result.TraceContext
+		if _, there := s.of[parent]; parent.Traceparent == "" || there {
 			continue
 		}
 		if s.of == nil {
-			s.of = map[string]spanOf{}
+			s.of = map[consign.TraceContext]spanOf{}
 		}
-		span, traceparent := consign.Span(ctx, parent, "deliver to "+sink, trace.SpanKindClient,
+		span, at := consign.Span(ctx, parent, "deliver to "+sink, trace.SpanKindClient,
 			attribute.String("consign.sink", sink), attribute.String("consign.kind", in.Kind), attribute.Int("consign.attempt", number),
 			attribute.String("consign.delivery_id", in.Batch[i].DeliveryID), attribute.Int("consign.batch", len(in.Batch)))
-		s.of[parent] = spanOf{span, traceparent}
+		s.of[parent] = spanOf{span, at}
 	}
 	return s
 }
 
-// traceparent for the request about a result; empty: it has no trace.
-func (s spans) traceparent(r *consign.Result) string { return s.of[r.Traceparent].traceparent }
+// at is for the request about a result; zero: it has no trace.
+func (s spans) at(r *consign.Result) consign.TraceContext { return s.of[r.TraceContext].at }
 
 // end ends them: those of results that were not delivered say why.
 func (s spans) end(in *DeliverInput, failures []Failed) {
@@ -50,7 +50,7 @@ func (s spans) end(in *DeliverInput, failures []Failed) {
 		return
 	}
 	for _, failed := range failures {
-		if span, there := s.of[in.Batch[failed.Index].Result.Traceparent]; there {
+		if span, there := s.of[in.Batch[failed.Index].Result.TraceContext]; there {
 			span.SetAttributes(attribute.String("error.type", failed.Label))
 			span.SetStatus(codes.Error, failed.Cause)
 		}
@@ -73,17 +73,17 @@ func spanOfAck(ctx context.Context, in *consign.AckInput) spanOf {
 	if in.Traceparent == "" {
 		return spanOf{Span: noop.Span{}}
 	}
-	span, traceparent := consign.Span(ctx, in.Traceparent, "ack", trace.SpanKindClient,
+	span, at := consign.Span(ctx, in.TraceContext, "ack", trace.SpanKindClient,
 		attribute.String("consign.source", in.Ack.Source), attribute.String("consign.id", in.Ack.ID))
-	return spanOf{span, traceparent}
+	return spanOf{span, at}
 }
 
 // spanOfParking marks in each trace that a result of it is parked.
 func spanOfParking(ctx context.Context, record *consign.Record) {
-	seen := map[string]bool{}
+	seen := map[consign.TraceContext]bool{}
 	for i := range record.Results {
-		parent := record.Results[i].Traceparent
-		if parent == "" || seen[parent] {
+		parent := record.Results[i].TraceContext
+		if parent.Traceparent == "" || seen[parent] {
 			continue
 		}
 		seen[parent] = true

@@ -144,6 +144,7 @@ func open(fields map[string]json.RawMessage) (consign.Result, error) {
 	}
 	// One that is no text is none: a trace never stands in the way of a result.
 	_ = text(fields["traceparent"], &r.Traceparent)
+	_ = text(fields["tracestate"], &r.Tracestate)
 	var stamp string
 	if err := text(fields["time"], &stamp); err != nil {
 		return r, fmt.Errorf("%w: time %w such as \"2026-01-31T12:00:00Z\"", consign.ErrInvalid, err)

@@ -33,8 +33,8 @@ type Delivery struct {
 	At time.Time
 	// Attempt counts tries from 1.
 	Attempt int
-	// Traceparent is the W3C trace context of this attempt, for a header of the request; empty: there is none.
-	Traceparent string
+	// TraceContext of this attempt, for headers of the request; zero: there is none.
+	consign.TraceContext
 }
 
 // Settings are a kind's own settings in the configuration file, and open the sink they describe.

@@ -68,7 +68,7 @@ func (a *acks) send(ctx workflow.Context, d *delivery, i int, target consign.Ack
 		Ack:    consign.Ack{Source: d.in.Results[i].Source, ID: d.in.Results[i].ID, Receipt: receipt},
 		First:  workflow.Now(ctx),
 
-		Traceparent: d.in.Results[i].Traceparent,
+		TraceContext: d.in.Results[i].TraceContext,
 	}
 	a.pending++
 	workflow.Go(always, func(ctx workflow.Context) {

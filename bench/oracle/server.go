@@ -116,9 +116,9 @@ func (p *plan) takeHTTP(ctx context.Context, settings config.HTTP, temporal clie
 	if err != nil {
 		return nil, err
 	}
-	server.Open(hasty{submitter, p.plant, &sync.Map{}}, func(ctx context.Context) error {
+	server.Open(hasty{submitter, p.plant, &sync.Map{}}, func(ctx context.Context) (string, error) {
 		_, err := temporal.CheckHealth(ctx, nil)
-		return err
+		return "", err
 	})
 	return func(ctx context.Context) error { return errors.Join(server.Stop(ctx), submitter.Close(ctx)) }, nil
 }

@@ -93,8 +93,8 @@ func (c *collector) names(trace string) (names []string) {
 // traced answers with a status that a test sets, and keeps the trace contexts that requests bring.
 type traced struct {
 	*receiver
-	mu   sync.Mutex
-	came []string
+	mu           sync.Mutex
+	came, states []string
 }
 
 func newTraced(t *testing.T, status int32) *traced {
@@ -103,7 +103,7 @@ func newTraced(t *testing.T, status int32) *traced {
 	inner := r.Config.Handler
 	r.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		r.mu.Lock()
-		r.came = append(r.came, request.Header.Get("traceparent"))
+		r.came, r.states = append(r.came, request.Header.Get("traceparent")), append(r.states, request.Header.Get("tracestate"))
 		r.mu.Unlock()
 		inner.ServeHTTP(w, request)
 	})
@@ -125,6 +125,7 @@ func TestTelemetry_TheTraceOfOneResult_OverTwoSinks_IsOneTree(t *testing.T) {
 		require.NoError(t, err)
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("traceparent", traceparent)
+		request.Header.Set("tracestate", "vendor=kept")
 		response, err := http.DefaultClient.Do(request)
 		require.NoError(t, err)
 		defer response.Body.Close()
@@ -159,6 +160,7 @@ func TestTelemetry_TheTraceOfOneResult_OverTwoSinks_IsOneTree(t *testing.T) {
 	hook.mu.Lock()
 	defer hook.mu.Unlock()
 	require.ElementsMatch(t, requests, hook.came, "each request brings the context of its attempt")
+	require.Equal(t, []string{"vendor=kept", "vendor=kept"}, hook.states)
 	require.Equal(t, []string{"submit"}, c.names("5bf92f3577b34da6a3ce929d0e0e4736"), "it was known already, and delivered in the first one's trace")
 
 	require.Eventually(t, func() bool {
@@ -174,12 +176,13 @@ func TestTelemetry_FromTheCommandLine_ATraceGoesOn_AndNothingIsSentUnasked(t *te
 	hook := newTraced(t, http.StatusOK)
 	u := startUp(t, hook.asSink(), "--ephemeral", "--headless")
 	const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	p := beginIn(t, []string{"TRACEPARENT=" + traceparent}, "submit", "--address", u.Address, "--source", "test", "--wait", write(t, "one.json", `{"n":1}`))
+	p := beginIn(t, []string{"TRACEPARENT=" + traceparent, "TRACESTATE=vendor=kept"}, "submit", "--address", u.Address, "--source", "test", "--wait", write(t, "one.json", `{"n":1}`))
 	require.Equal(t, 0, p.exit(t, patience))
 	require.Equal(t, 0, u.run(t, `{"n":2}`, "submit", "--source", "test", "--wait").code)
 	hook.mu.Lock()
 	defer hook.mu.Unlock()
 	require.Equal(t, []string{traceparent, ""}, hook.came)
+	require.Equal(t, []string{"vendor=kept", ""}, hook.states)
 }
 
 func TestTelemetry_WhenItIsAskedForWrongly_IsOneLine(t *testing.T) {

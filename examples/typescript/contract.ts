@@ -12,6 +12,7 @@ export interface Result {
   time?: string;
   subject?: string;
   traceparent?: string;
+  tracestate?: string;
   data: unknown;
 }
 

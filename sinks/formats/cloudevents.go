@@ -8,22 +8,23 @@ import (
 	"strings"
 	"time"
 
+	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/sinks"
 )
 
 // event is a CloudEvent in the JSON event format:
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 type event struct {
-	SpecVersion     string          `json:"specversion"`
-	ID              string          `json:"id"`
-	Source          string          `json:"source"`
-	Type            string          `json:"type"`
-	Subject         string          `json:"subject,omitempty"`
-	Time            time.Time       `json:"time,omitzero"`
-	DataContentType string          `json:"datacontenttype"`
-	DeliveryID      string          `json:"deliveryid"`
-	Traceparent     string          `json:"traceparent,omitempty"`
-	Data            json.RawMessage `json:"data"`
+	SpecVersion     string    `json:"specversion"`
+	ID              string    `json:"id"`
+	Source          string    `json:"source"`
+	Type            string    `json:"type"`
+	Subject         string    `json:"subject,omitempty"`
+	Time            time.Time `json:"time,omitzero"`
+	DataContentType string    `json:"datacontenttype"`
+	DeliveryID      string    `json:"deliveryid"`
+	consign.TraceContext
+	Data json.RawMessage `json:"data"`
 }
 
 func cloudEvent(d sinks.Delivery) ([]byte, error) {
@@ -36,7 +37,7 @@ func cloudEvent(d sinks.Delivery) ([]byte, error) {
 		Time:            d.Result.Time,
 		DataContentType: "application/json",
 		DeliveryID:      d.ID,
-		Traceparent:     d.Result.Traceparent,
+		TraceContext:    d.Result.TraceContext,
 		Data:            d.Result.Data,
 	})
 }

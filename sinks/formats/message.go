@@ -50,6 +50,7 @@ func Attributes(d sinks.Delivery) iter.Seq2[string, string] {
 			{"time", at},
 			{"subject", d.Result.Subject},
 			{"traceparent", d.Result.Traceparent},
+			{"tracestate", d.Result.Tracestate},
 		} {
 			if attribute.value != "" && !yield(attribute.name, attribute.value) {
 				return

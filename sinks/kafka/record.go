@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -38,8 +40,9 @@ func headers(d sinks.Delivery, format formats.Format) []kgo.RecordHeader {
 		{Key: "content-type", Value: []byte(format.ContentType())},
 		{Key: "ce_deliveryid", Value: []byte(d.ID)},
 	}
-	if d.Traceparent != "" {
-		list = append(list, kgo.RecordHeader{Key: "traceparent", Value: []byte(d.Traceparent)})
+	trace := d.Headers()
+	for _, name := range slices.Sorted(maps.Keys(trace)) {
+		list = append(list, kgo.RecordHeader{Key: name, Value: []byte(trace[name])})
 	}
 	if format != "" {
 		return list

@@ -24,8 +24,8 @@ func (c *Config) message(d sinks.Delivery) (*nats.Msg, error) {
 // that is a whole document has them in itself, and its media type beside it.
 func header(d sinks.Delivery, format formats.Format) nats.Header {
 	h := nats.Header{nats.MsgIdHdr: {d.ID}}
-	if d.Traceparent != "" {
-		h["traceparent"] = []string{d.Traceparent}
+	for name, value := range d.Headers() {
+		h[name] = []string{value}
 	}
 	if format != "" {
 		h["Content-Type"] = []string{format.ContentType()}

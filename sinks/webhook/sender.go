@@ -13,6 +13,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/config"
 	"github.com/consign-dev/consign/sinks"
 )
@@ -73,8 +74,8 @@ type message struct {
 	first, at           time.Time
 	body                []byte
 	headers             map[string]string
-	traceparent         string // may be empty
-	fixed               bool   // as that of outgoing
+	trace               consign.TraceContext
+	fixed               bool // as that of outgoing
 }
 
 func (s *Sender) send(ctx context.Context, m message) error {
@@ -137,8 +138,8 @@ func (s *Sender) hider(target *url.URL, headers map[string]string, authorization
 func (s *Sender) outgoing(m message, target *url.URL) outgoing {
 	stamp := stamp(m.first, m.at)
 	headers := map[string]string{"Content-Type": "application/json"}
-	if m.traceparent != "" {
-		headers["Traceparent"] = m.traceparent // unless one is configured
+	for name, value := range m.trace.Headers() { // unless they are configured
+		headers[http.CanonicalHeaderKey(name)] = value
 	}
 	for name, value := range m.headers {
 		headers[http.CanonicalHeaderKey(name)] = value

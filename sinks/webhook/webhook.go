@@ -241,7 +241,7 @@ func (s *Sink) deliver(ctx context.Context, d sinks.Delivery) error {
 	}
 	return s.sender.send(ctx, message{
 		method: s.method, address: request.url, headers: request.headers, body: request.body,
-		id: d.ID, first: d.First, at: d.At, fixed: s.templates.url.parsed == nil, traceparent: d.Traceparent,
+		id: d.ID, first: d.First, at: d.At, fixed: s.templates.url.parsed == nil, trace: d.TraceContext,
 	})
 }
 

@@ -166,7 +166,7 @@ func readBinary(in *body, header http.Header, envelope intake.Envelope, take tak
 	}
 	r.Data = bytes.TrimSpace(data)
 	var stamp string
-	for name, to := range map[string]*string{"Ce-Source": &r.Source, "Ce-Id": &r.ID, "Ce-Type": &r.Type, "Ce-Subject": &r.Subject, "Ce-Time": &stamp, "Ce-Traceparent": &r.Traceparent} {
+	for name, to := range map[string]*string{"Ce-Source": &r.Source, "Ce-Id": &r.ID, "Ce-Type": &r.Type, "Ce-Subject": &r.Subject, "Ce-Time": &stamp, "Ce-Traceparent": &r.Traceparent, "Ce-Tracestate": &r.Tracestate} {
 		if n := len(header.Values(name)); n > 1 {
 			return take(1, r, fmt.Errorf("%w: header %s stands there %d times", consign.ErrInvalid, name, n))
 		}

@@ -47,7 +47,7 @@ func (s *Settings) result(message jetstream.Msg, at place) (consign.Result, erro
 		r.ID, r.Subject, r.Time = cmp.Or(event.ID, r.ID), event.Subject, event.Time
 	}
 	// The nearest wins: of the message that brought it, then of the event.
-	r.Traceparent = cmp.Or(traceparent(message.Headers()), event.Traceparent, r.Traceparent)
+	r.TraceContext = cmp.Or(traceContext(message.Headers()), event.TraceContext, r.TraceContext)
 	if r.Type == untyped {
 		r.Type = s.Type
 	}
@@ -84,6 +84,8 @@ func attributes(headers natsgo.Header) (event consign.Result, binary bool, err e
 			event.Subject = value
 		case "traceparent":
 			event.Traceparent = value
+		case "tracestate":
+			event.Tracestate = value
 		case "time":
 			if event.Time, err = time.Parse(time.RFC3339Nano, value); err != nil {
 				return event, true, fmt.Errorf("the header ce-time %q is not RFC 3339, such as 2026-01-31T12:00:00Z", value)
@@ -96,14 +98,21 @@ func attributes(headers natsgo.Header) (event consign.Result, binary bool, err e
 	return event, binary, nil
 }
 
-// traceparent is the header of a message, as its specification spells it or as Go's net/http does.
-func traceparent(headers natsgo.Header) string {
-	for _, spelled := range []string{"traceparent", "Traceparent"} {
-		if value := headers[spelled]; len(value) > 0 {
-			return strings.Clone(value[0])
+// traceContext is that of a message's headers, as their specification spells them or as Go's net/http does.
+func traceContext(headers natsgo.Header) consign.TraceContext {
+	header := func(spellings ...string) string {
+		for _, spelled := range spellings {
+			if value := headers[spelled]; len(value) > 0 {
+				return strings.Clone(value[0])
+			}
 		}
+		return ""
 	}
-	return ""
+	found := consign.TraceContext{Traceparent: header("traceparent", "Traceparent")}
+	if found.Traceparent != "" {
+		found.Tracestate = header("tracestate", "Tracestate")
+	}
+	return found
 }
 
 // place of a message in its stream. The time tells messages of a stream apart from those of one that had

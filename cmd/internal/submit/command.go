@@ -126,7 +126,7 @@ func (s settings) run(cmd *cobra.Command, files []string, connect dialer) error 
 		return exit.With(exit.Usage, err)
 	}
 	// As programs hand it on to those that they start: https://opentelemetry.io/docs/specs/otel/context/env-carriers/
-	ctx := propagation.TraceContext{}.Extract(cmd.Context(), propagation.MapCarrier{"traceparent": os.Getenv("TRACEPARENT")})
+	ctx := propagation.TraceContext{}.Extract(cmd.Context(), propagation.MapCarrier{"traceparent": os.Getenv("TRACEPARENT"), "tracestate": os.Getenv("TRACESTATE")})
 	client, err := connect(ctx, s.connection)
 	if err != nil {
 		return err
