@@ -68,7 +68,7 @@ func TestCompose_TheWorkersConfigurationIsValid(t *testing.T) {
 	loaded, err := config.Load("deploy/consign.yaml", all.Kinds())
 	require.NoError(t, err)
 	require.Empty(t, loaded.Notes)
-	require.Len(t, loaded.Sinks, 2)
+	require.Len(t, loaded.Sinks, 3)
 }
 
 func TestCompose_WhenAPromiseIsBroken_ItIsNamed(t *testing.T) {

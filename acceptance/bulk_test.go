@@ -10,6 +10,7 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/deadletters"
 	"github.com/consign-dev/consign/sinks"
+	"github.com/consign-dev/consign/trace"
 )
 
 func TestBulk_WhenItsWorkerStops_AnotherGoesOn_AndOrdersNothingTwice(t *testing.T) {
@@ -80,6 +81,27 @@ func TestBulk_ReplayThatFails_SaysWhy(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []deadletters.BulkFailure{{ID: parked, Cause: "never"}}, p.Failures)
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(s.record(parked).Attempts), "two of the delivery, two of the replay")
+
+	s.sinks["desk"].answers(nil)
+	id, err = deadletters.StartBulk(s.ctx, s.temporal, deadletters.Bulk{Act: deadletters.ActReplay, IDs: []string{parked}, By: "kim@ops"})
+	require.NoError(t, err)
+	_, err = deadletters.WaitBulk(s.ctx, s.temporal, id, func(deadletters.Progress) {})
+	require.NoError(t, err)
+	story := s.story("a")
+	require.Equal(t, trace.Delivered, story.State)
+	desk := story.Legs[0]
+	told := make([]string, len(desk.Attempts))
+	for i, a := range desk.Attempts {
+		told[i] = fmt.Sprint(a.Number, a.How, a.Failed)
+	}
+	require.Equal(t, []string{"1inlinetrue", "2queuedtrue", "3replaytrue", "4replaytrue", "5replayfalse"}, told)
+	var acts []string
+	for _, act := range desk.DeadLetters[0].Acts {
+		acts = append(acts, act.What+" by "+act.By+": "+act.Outcome)
+	}
+	require.Len(t, acts, 2)
+	require.Contains(t, acts[0], "parked again")
+	require.Equal(t, "replay by kim@ops: delivered", acts[1])
 }
 
 func numbers(attempts []consign.Attempt) (numbers []int) {

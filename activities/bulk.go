@@ -26,12 +26,7 @@ func (a *Activities) Bulk(ctx context.Context, order deadletters.Bulk) (deadlett
 			a.Log.Warn("a bulk order begins anew: how far it was is unreadable", zap.String("order", info.WorkflowExecution.ID), zap.Error(err))
 		}
 	}
-	carrier := &deadletters.Carrier{Temporal: a.Temporal, ID: info.WorkflowExecution.ID, Order: order, Keep: func(ctx context.Context, at deadletters.Checkpoint) {
-		activity.RecordHeartbeat(ctx, at) // else one that the SDK holds back would come after, and be older
-		if err := a.Temporal.RecordActivityHeartbeat(ctx, info.TaskToken, at); err != nil {
-			a.Log.Debug("how far a bulk order is was not kept", zap.String("order", info.WorkflowExecution.ID), zap.Error(err))
-		}
-	}}
+	carrier := &deadletters.Carrier{Temporal: a.Temporal, ID: info.WorkflowExecution.ID, Order: order, Keep: a.keep}
 	carrying, stop := context.WithCancel(ctx)
 	defer stop()
 	over := make(chan error, 1)
@@ -53,6 +48,16 @@ func (a *Activities) Bulk(ctx context.Context, order deadletters.Bulk) (deadlett
 		case <-ticker.C:
 			activity.RecordHeartbeat(ctx, carrier.Checkpoint())
 		}
+	}
+}
+
+// keep has Temporal know at once how far a bulk order is. It goes on also where that fails: then its counts may come out
+// lower after a crash.
+func (a *Activities) keep(ctx context.Context, at deadletters.Checkpoint) {
+	activity.RecordHeartbeat(ctx, at) // else one that the SDK holds back would come after, and be older
+	info := activity.GetInfo(ctx)
+	if err := a.Temporal.RecordActivityHeartbeat(ctx, info.TaskToken, at); err != nil {
+		a.Log.Debug("how far a bulk order is was not kept", zap.String("order", info.WorkflowExecution.ID), zap.Error(err))
 	}
 }
 

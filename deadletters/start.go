@@ -10,10 +10,6 @@ import (
 	"github.com/consign-dev/consign"
 )
 
-// Rank is the priority of dead letters and of their replays in Temporal's queues: below that of live results, which is 3,
-// so that a replay of thousands does not hold them up.
-const Rank = 4
-
 // StartOptions are those by which a record becomes a DeadLetter workflow that is listed. The
 // record's ID is the workflow's, so one that is there already is not started again.
 func StartOptions(record consign.Record) client.StartWorkflowOptions {
@@ -25,7 +21,6 @@ func StartOptions(record consign.Record) client.StartWorkflowOptions {
 		Memo:                                     map[string]any{consign.HeaderMemo: record.Header()},
 		StaticSummary:                            fmt.Sprintf("%s: %s", record.Sink, record.Label),
 		TypedSearchAttributes:                    attributes(record),
-		Priority:                                 temporal.Priority{PriorityKey: Rank},
 	}
 }
 

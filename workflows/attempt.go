@@ -6,7 +6,6 @@ import (
 
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/activities"
-	"github.com/consign-dev/consign/deadletters"
 )
 
 func (l *leg) input(pending []int) activities.DeliverInput {
@@ -20,7 +19,7 @@ func (l *leg) input(pending []int) activities.DeliverInput {
 
 func (l *leg) attemptInline(ctx workflow.Context, pending []int) activities.Outcome {
 	in := l.input(pending)
-	in.At, in.Replay = workflow.Now(ctx), l.rank == deadletters.Rank
+	in.At, in.Replay = workflow.Now(ctx), l.rank == replayRank
 	if l.Policy.BestEffort {
 		in.Leg = workflow.GetInfo(ctx).WorkflowExecution.RunID
 	}

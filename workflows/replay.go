@@ -12,8 +12,11 @@ import (
 	"github.com/consign-dev/consign"
 	"github.com/consign-dev/consign/activities"
 	"github.com/consign-dev/consign/config"
-	"github.com/consign-dev/consign/deadletters"
 )
+
+// replayRank is the priority of a replay's attempts: below that of live results, which is 3, so that a
+// replay of thousands does not hold them up.
+const replayRank = 4
 
 // replay delivers once more what is held, by a fresh leg with the old identity and a full budget,
 // and holds what fails again.
@@ -135,7 +138,7 @@ func (d *deadLetter) route(ctx workflow.Context) ([]*leg, error) {
 	}
 	var legs []*leg
 	for _, to := range route.Legs {
-		l := &leg{Leg: to, first: workflow.Now(ctx), pacer: &d.pacer, rank: deadletters.Rank, indexes: to.Results, inline: d.inline && !to.Policy.BestEffort}
+		l := &leg{Leg: to, first: workflow.Now(ctx), pacer: &d.pacer, rank: replayRank, indexes: to.Results, inline: d.inline && !to.Policy.BestEffort}
 		if unrouted {
 			l.host = &rerouted{d}
 		} else {
