@@ -137,6 +137,21 @@ func TestCarrier_AfterACrash_CountsWhatWasDoneSinceItKeptHowFarItWas(t *testing.
 	require.EqualValues(t, letters, s.taken.Load(), "each once")
 }
 
+func TestBulk_OfWhatIsClosedOrUnknown_SaysSo(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	discarded, terminated, open := s.park(t, "a", "1"), s.park(t, "b", "1"), s.park(t, "c", "1")
+	require.NoError(t, deadletters.Discard(t.Context(), s.temporal, discarded, "known", ""))
+	require.NoError(t, s.temporal.GetWorkflow(t.Context(), discarded, "").Get(t.Context(), nil))
+	require.NoError(t, s.temporal.TerminateWorkflow(t.Context(), terminated, "", "test"))
+	s.status.Store(http.StatusOK)
+	p := s.carryOut(t, deadletters.Bulk{Act: deadletters.ActReplay, IDs: []string{discarded, terminated, open, "dead-letter/unknown"}})
+	require.Equal(t, []int{4, 1, 1, 2}, []int{p.Ordered, p.Done, p.Failed, p.Skipped}, "%+v", p)
+	require.Equal(t, "dead-letter/unknown", p.Failures[0].ID)
+	require.Contains(t, p.Failures[0].Cause, deadletters.ErrNotFound.Error())
+	require.EqualValues(t, 1, s.taken.Load())
+}
+
 func TestBulk_ToAnotherSink_LeavesItsOwnAlone(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -241,7 +241,7 @@ func (c *Carrier) order(ctx context.Context, id string) (consign.OrderOutcome, e
 		refused, ok := errors.AsType[*sdktemporal.ApplicationError](err)
 		switch {
 		case gone(err), ok && refused.Type() == acceptedThenClosed:
-			outcome.State, err = c.state(ctx, id)
+			outcome.State, err = c.closing(ctx, id)
 		case ok && strings.HasPrefix(refused.Message(), unknownUpdate):
 			err = fmt.Errorf("%w: %w", errOldWorker, err)
 		}
@@ -255,13 +255,17 @@ const unknownUpdate = "unknown update"
 // errOldWorker marks a dead letter that is for now with a worker of an older release.
 var errOldWorker = errors.New("its worker is of an older release")
 
-// state of a dead letter that is closed.
-func (c *Carrier) state(ctx context.Context, id string) (string, error) {
+// closing is the state in which a dead letter was closed: empty where it was terminated.
+func (c *Carrier) closing(ctx context.Context, id string) (string, error) {
 	described, err := c.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
 		return "", notFound(id)
 	}
-	return entryOf(described.GetWorkflowExecutionInfo()).State, err
+	state := entryOf(described.GetWorkflowExecutionInfo()).State
+	if state == consign.StateParked {
+		return "", err
+	}
+	return state, err
 }
 
 // ended counts the end of one.
@@ -302,7 +306,8 @@ func untilReached[T any](ctx context.Context, ask func() (T, error)) (T, error) 
 			return answer, err
 		}
 		_, busy := errors.AsType[*serviceerror.ResourceExhausted](err)
-		if !busy && !errors.Is(explain("", err), consign.ErrUnreachable) && !errors.Is(err, errOldWorker) {
+		_, cut := errors.AsType[*client.WorkflowUpdateServiceTimeoutOrCanceledError](err)
+		if !busy && !cut && !errors.Is(explain("", err), consign.ErrUnreachable) && !errors.Is(err, errOldWorker) {
 			return answer, err
 		}
 		select {
