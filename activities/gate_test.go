@@ -102,7 +102,7 @@ func TestGate_InlineAttemptOfAReplay_LeavesHalfOfTheSlotsToLiveResults(t *testin
 			require.True(t, g.spare(), "of %d", concurrency)
 			leave, why := g.TryInline(1)
 			require.Empty(t, why)
-			defer leave()
+			t.Cleanup(leave)
 		}
 		require.False(t, g.spare(), "of %d", concurrency)
 		a := &Activities{Metrics: NewMetrics(prometheus.NewRegistry())}

@@ -89,7 +89,7 @@ func TestOrders_WhenTheIDIsUnknownOrNoDeadLetter_AreNotSent(t *testing.T) {
 	// Nobody works on it, so it stays open and would take a signal.
 	_, err := temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "consign/a/b", TaskQueue: consign.TaskQueue}, consign.DeliverWorkflow)
 	require.NoError(t, err)
-	for _, id := range []string{"dead-letter/hook/unknown/1", "consign/a/b", "", "dead-letter"} {
+	for _, id := range []string{"dead-letter/hook/unknown/1", "consign/a/b", "", "dead-letter", "dead-letter/desk/1\ttwo"} {
 		_, err := deadletters.Show(t.Context(), temporal, id)
 		require.ErrorIs(t, err, deadletters.ErrNotFound, id)
 		require.ErrorIs(t, deadletters.Replay(t.Context(), temporal, id, ""), deadletters.ErrNotFound, id)

@@ -133,7 +133,8 @@ func noWorker(err error) bool {
 
 // checkID keeps orders away from workflows that are no dead letters, which would ignore them.
 func checkID(id string) error {
-	if !strings.HasPrefix(id, idPrefix) {
+	odd := strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) // gRPC refuses it, and no dead letter has it
+	if odd || !strings.HasPrefix(id, idPrefix) {
 		return fmt.Errorf("%q: %w: ids begin with %q, see \"consign dead-letters list\"", id, ErrNotFound, idPrefix)
 	}
 	return nil
