@@ -97,7 +97,7 @@ func (r Result) Prepare() (Result, error) {
 	if r.ID == "" {
 		r.ID = uuid.NewString()
 	}
-	r.TraceContext = r.valid()
+	r.TraceContext = r.TraceContext.valid()
 	if err := r.Check(); err != nil {
 		return r, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

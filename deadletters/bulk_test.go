@@ -121,13 +121,11 @@ func TestCarrier_AfterACrash_CountsWhatWasDoneSinceItKeptHowFarItWas(t *testing.
 		Temporal: s.temporal, ID: "bulk/test", Order: deadletters.Bulk{Act: deadletters.ActReplay, Rate: 50},
 		Keep: func(_ context.Context, at deadletters.Checkpoint) { kept = at },
 	}
-	go func() {
-		for first.Checkpoint().Progress.Done < 10 && crash.Err() == nil {
-			time.Sleep(time.Millisecond)
-		}
-		fail()
-	}()
-	require.ErrorIs(t, first.Carry(crash, deadletters.Checkpoint{}), context.Canceled)
+	over := make(chan error, 1)
+	go func() { over <- first.Carry(crash, deadletters.Checkpoint{}) }()
+	require.Eventually(t, func() bool { return first.Checkpoint().Progress.Done >= 10 }, patience, time.Millisecond)
+	fail()
+	require.ErrorIs(t, <-over, context.Canceled)
 
 	second := &deadletters.Carrier{Temporal: s.temporal, ID: "bulk/test", Order: first.Order}
 	second.Order.Rate = 0

@@ -64,10 +64,9 @@ type Carrier struct {
 
 // Carry goes on from a checkpoint until all is ordered and over, or ctx is; then the error is that of ctx.
 //
-// An order that is given again after a crash, since the checkpoint is older than it, has no effect: it carries the same
-// id of request. What was replayed by then counts as done.
+// An order that is given again after a crash, since the checkpoint is older than it, has no effect: it is the same update,
+// by its id. What was replayed by then counts as done.
 func (c *Carrier) Carry(ctx context.Context, from Checkpoint) (err error) {
-	c.at = from
 	c.limiter = rate.NewLimiter(rate.Inf, 1)
 	if c.Order.Rate > 0 {
 		c.limiter.SetLimit(rate.Limit(c.Order.Rate))
@@ -75,12 +74,13 @@ func (c *Carrier) Carry(ctx context.Context, from Checkpoint) (err error) {
 	if c.selection, err = c.Order.Filter.selection(); err != nil {
 		return err
 	}
-	if len(c.Order.IDs) > 0 && !c.at.Listed {
-		c.at.Page, c.at.Listed = slices.Clone(c.Order.IDs), true
+	if len(c.Order.IDs) > 0 && !from.Listed {
+		from.Page, from.Listed = slices.Clone(c.Order.IDs), true
 	}
-	if c.at.Left == 0 {
-		c.at.Left = c.Order.Filter.Limit
+	if from.Left == 0 {
+		from.Left = c.Order.Filter.Limit
 	}
+	c.change(func(at *Checkpoint) { *at = from })
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
 	slots := make(chan struct{}, window)
@@ -234,13 +234,10 @@ func (c *Carrier) order(ctx context.Context, id string) (consign.OrderOutcome, e
 		options.UpdateName, options.Args = consign.DiscardUpdate, []any{consign.DiscardRequest{Reason: c.Order.Reason, By: c.Order.By}}
 	}
 	return untilReached(ctx, func() (outcome consign.OrderOutcome, err error) {
-		handle, err := c.Temporal.UpdateWorkflow(ctx, options)
-		if err == nil {
-			err = handle.Get(ctx, &outcome)
-		}
+		err = update(ctx, c.Temporal, options, &outcome)
 		refused, ok := errors.AsType[*sdktemporal.ApplicationError](err)
 		switch {
-		case gone(err), ok && refused.Type() == acceptedThenClosed:
+		case errors.Is(err, errOver):
 			outcome.State, err = c.closing(ctx, id)
 		case ok && strings.HasPrefix(refused.Message(), unknownUpdate):
 			err = fmt.Errorf("%w: %w", errOldWorker, err)

@@ -77,18 +77,28 @@ func orderOne(ctx context.Context, to client.Client, options client.UpdateWorkfl
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
 	defer cancel()
 	var answer consign.Waiting
-	handle, err := to.UpdateWorkflow(ctx, options)
-	if err == nil {
-		err = handle.Get(ctx, &answer)
-	}
+	err := update(ctx, to, options, &answer)
 	refused, ok := errors.AsType[*sdktemporal.ApplicationError](err)
-	switch {
-	case ok && (refused.Type() == consign.NothingWaits || refused.Type() == acceptedThenClosed):
-		return answer, nil
-	case gone(err):
+	if errors.Is(err, errOver) || ok && refused.Type() == consign.NothingWaits {
 		return answer, nil
 	}
 	return answer, err
+}
+
+// errOver marks a workflow that has closed before it answered an order, or is forgotten.
+var errOver = errors.New("it is over")
+
+// update gives an order by an update, and waits for the answer. The error may be errOver.
+func update(ctx context.Context, to client.Client, options client.UpdateWorkflowOptions, answer any) error {
+	handle, err := to.UpdateWorkflow(ctx, options)
+	if err == nil {
+		err = handle.Get(ctx, answer)
+	}
+	refused, ok := errors.AsType[*sdktemporal.ApplicationError](err)
+	if gone(err) || ok && refused.Type() == acceptedThenClosed {
+		return errOver
+	}
+	return err
 }
 
 // acceptedThenClosed is the type of the failure of an update whose workflow was over before it was done.

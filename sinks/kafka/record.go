@@ -40,7 +40,7 @@ func headers(d sinks.Delivery, format formats.Format) []kgo.RecordHeader {
 		{Key: "content-type", Value: []byte(format.ContentType())},
 		{Key: "ce_deliveryid", Value: []byte(d.ID)},
 	}
-	trace := d.Headers()
+	trace := d.TraceContext.Headers()
 	for _, name := range slices.Sorted(maps.Keys(trace)) {
 		list = append(list, kgo.RecordHeader{Key: name, Value: []byte(trace[name])})
 	}

@@ -24,7 +24,7 @@ func (c *Config) message(d sinks.Delivery) (*nats.Msg, error) {
 // that is a whole document has them in itself, and its media type beside it.
 func header(d sinks.Delivery, format formats.Format) nats.Header {
 	h := nats.Header{nats.MsgIdHdr: {d.ID}}
-	for name, value := range d.Headers() {
+	for name, value := range d.TraceContext.Headers() {
 		h[name] = []string{value}
 	}
 	if format != "" {
